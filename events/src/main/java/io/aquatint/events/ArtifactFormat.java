@@ -1,0 +1,7 @@
+package io.aquatint.events;
+
+/** Which tools read the file. */
+public enum ArtifactFormat {
+    DIFFUSERS,
+    KOHYA
+}

@@ -1,0 +1,16 @@
+package io.aquatint.events;
+
+import org.jspecify.annotations.Nullable;
+
+/** A picture and its caption: up to 1 MiB of {@code bytes} inline (base64 in JSON), or the {@code objectKey} where it was put. {@code sha256}, when given, is checked against the bytes. */
+@EventType("image.uploaded")
+public record ImageUploaded(
+        String dataset,
+        @Nullable String fileName,
+        @Nullable String caption,
+        @Nullable String contentType,
+        byte @Nullable [] bytes,
+        @Nullable String objectKey,
+        @Nullable String sha256,
+        @Nullable String uploadedBy)
+        implements UploadEvent {}

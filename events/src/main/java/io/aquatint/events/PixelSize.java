@@ -1,0 +1,4 @@
+package io.aquatint.events;
+
+/** Width and height in pixels. */
+public record PixelSize(int width, int height) {}
