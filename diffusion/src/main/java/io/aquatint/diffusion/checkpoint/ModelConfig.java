@@ -1,0 +1,132 @@
+package io.aquatint.diffusion.checkpoint;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A {@code config.json}, read with errors that name the file and the key. */
+public final class ModelConfig {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Path path;
+    private final JsonNode root;
+
+    private ModelConfig(Path path, JsonNode root) {
+        this.path = path;
+        this.root = root;
+    }
+
+    /** @throws CheckpointException if there is no such file or it is not a JSON object */
+    public static ModelConfig read(Path path) {
+        if (!Files.isRegularFile(path)) {
+            throw new CheckpointException(path + " is missing: this is no whole diffusers folder");
+        }
+        try {
+            JsonNode root = JSON.readTree(path.toFile());
+            if (!root.isObject()) {
+                throw new CheckpointException(path + " is not a JSON object");
+            }
+            return new ModelConfig(path, root);
+        } catch (IOException e) {
+            throw new CheckpointException(path + " cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    public boolean has(String key) {
+        return !root.path(key).isMissingNode() && !root.path(key).isNull();
+    }
+
+    public String text(String key, String otherwise) {
+        return has(key) ? root.path(key).asText() : otherwise;
+    }
+
+    public boolean flag(String key, boolean otherwise) {
+        return has(key) ? root.path(key).asBoolean() : otherwise;
+    }
+
+    public double number(String key, double otherwise) {
+        return has(key) ? root.path(key).asDouble() : otherwise;
+    }
+
+    /** A whole number that must be there. */
+    public int integer(String key) {
+        if (!root.path(key).isIntegralNumber()) {
+            throw new CheckpointException("%s: %s is %s, but must be a whole number".formatted(path, key, root.path(key)));
+        }
+        return root.path(key).asInt();
+    }
+
+    public int integer(String key, int otherwise) {
+        return has(key) ? integer(key) : otherwise;
+    }
+
+    /** A list of whole numbers, or one that stands for all {@code count}. */
+    public List<Integer> integers(String key, int count) {
+        JsonNode node = root.path(key);
+        List<Integer> values = new ArrayList<>();
+        if (node.isIntegralNumber()) {
+            for (int i = 0; i < count; i++) {
+                values.add(node.asInt());
+            }
+            return values;
+        }
+        for (JsonNode item : node) {
+            if (!item.isIntegralNumber()) {
+                throw new CheckpointException("%s: %s has the element %s, which is no whole number".formatted(path, key, item));
+            }
+            values.add(item.asInt());
+        }
+        if (values.size() != count) {
+            throw new CheckpointException("%s: %s has %d elements, but %d blocks".formatted(path, key, values.size(), count));
+        }
+        return values;
+    }
+
+    /** A list of names that must be there. */
+    public List<String> texts(String key) {
+        List<String> values = new ArrayList<>();
+        root.path(key).forEach(item -> values.add(item.asText()));
+        if (values.isEmpty()) {
+            throw new CheckpointException("%s: %s is missing".formatted(path, key));
+        }
+        return values;
+    }
+
+    /** How many elements a list has. */
+    public int size(String key) {
+        return root.path(key).size();
+    }
+
+    /** Refuses every value but the one that is implemented; absent is fine. */
+    public void supports(String key, Object only) {
+        JsonNode node = root.path(key);
+        boolean same = node.isMissingNode()
+                || node.isNull()
+                || (only instanceof Number number && node.isNumber()
+                        ? node.asDouble() == number.doubleValue()
+                        : node.asText().equals(only.toString()));
+        if (!same) {
+            throw unsupported(key);
+        }
+    }
+
+    /** Refuses any value at all. */
+    public void supportsNo(String key) {
+        if (has(key)) {
+            throw unsupported(key);
+        }
+    }
+
+    /** The value of this key is not implemented. */
+    public UnsupportedModelException unsupported(String key) {
+        return new UnsupportedModelException("%s: %s = %s is not supported".formatted(path, key, root.path(key)));
+    }
+
+    public Path path() {
+        return path;
+    }
+}

@@ -1,0 +1,71 @@
+package io.aquatint.diffusion.checkpoint;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/** A tensor's type, shape and elements, little endian. */
+public record TensorData(TensorInfo info, ByteBuffer bytes) {
+
+    public TensorData {
+        bytes = bytes.slice().order(ByteOrder.LITTLE_ENDIAN);
+        if (bytes.remaining() != info.elements() * info.dtype().bytes()) {
+            throw new IllegalArgumentException(
+                    "%d bytes for a tensor of %s".formatted(bytes.remaining(), info));
+        }
+    }
+
+    /** A float32 tensor. */
+    public static TensorData of(float[] values, long... shape) {
+        ByteBuffer bytes = ByteBuffer.allocate(values.length * 4).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(values);
+        return new TensorData(TensorInfo.of(DType.F32, shape), bytes);
+    }
+
+    /** A tensor of float16, rounded to nearest even. */
+    public static TensorData halfOf(float[] values, long... shape) {
+        ByteBuffer bytes = ByteBuffer.allocate(values.length * 2).order(ByteOrder.LITTLE_ENDIAN);
+        for (int i = 0; i < values.length; i++) {
+            bytes.putShort(2 * i, Half.fromFloat(values[i]));
+        }
+        return new TensorData(TensorInfo.of(DType.F16, shape), bytes);
+    }
+
+    public int size() {
+        return Math.toIntExact(info.elements());
+    }
+
+    /** The elements as float32, whatever their type. */
+    public float[] toFloats() {
+        float[] floats = new float[size()];
+        for (int i = 0; i < floats.length; i++) {
+            floats[i] = switch (info.dtype()) {
+                case F32 -> bytes.getFloat(4 * i);
+                case F16 -> Half.toFloat(bytes.getShort(2 * i));
+                case BF16 -> Float.intBitsToFloat(bytes.getShort(2 * i) << 16);
+                case F64 -> (float) bytes.getDouble(8 * i);
+                case I64 -> bytes.getLong(8 * i);
+                case I32 -> bytes.getInt(4 * i);
+                case I16 -> bytes.getShort(2 * i);
+                case U8 -> bytes.get(i) & 0xff;
+                case I8, BOOL -> bytes.get(i);
+            };
+        }
+        return floats;
+    }
+
+    /** The elements of an integer tensor. */
+    public long[] toLongs() {
+        long[] longs = new long[size()];
+        for (int i = 0; i < longs.length; i++) {
+            longs[i] = switch (info.dtype()) {
+                case I64 -> bytes.getLong(8 * i);
+                case I32 -> bytes.getInt(4 * i);
+                case I16 -> bytes.getShort(2 * i);
+                case U8 -> bytes.get(i) & 0xff;
+                case I8, BOOL -> bytes.get(i);
+                default -> throw new IllegalStateException("not an integer tensor: " + info);
+            };
+        }
+        return longs;
+    }
+}

@@ -1,0 +1,92 @@
+package io.aquatint.diffusion.graph;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValue;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+
+/**
+ * A {@link Graph} that can be run. Intermediate results die at their last use; only the outputs live on, in the manager that is
+ * given. Not for several threads at once.
+ */
+public final class CompiledGraph implements AutoCloseable {
+    private final PtNDManager manager;
+    private final PtSymbolBlock module;
+    private final List<String> weightNames;
+    private final List<String> inputNames;
+
+    private CompiledGraph(PtNDManager manager, PtSymbolBlock module, Graph graph) {
+        this.manager = manager;
+        this.module = module;
+        this.weightNames = graph.weightNames();
+        this.inputNames = graph.inputNames();
+    }
+
+    /** Compiles a graph on the manager's device. */
+    public static CompiledGraph compile(NDManager parent, Graph graph) {
+        PtNDManager manager = (PtNDManager) parent.newSubManager();
+        try {
+            byte[] archive = TorchScriptArchive.write(graph.source());
+            PtSymbolBlock module = JniUtils.loadModule(manager, new ByteArrayInputStream(archive), false, false);
+            return new CompiledGraph(manager, module, graph);
+        } catch (IOException e) {
+            manager.close();
+            throw new UncheckedIOException(e);
+        } catch (RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+    }
+
+    public List<String> weightNames() {
+        return weightNames;
+    }
+
+    /**
+     * Computes the outputs.
+     *
+     * @param outputs owns the outputs
+     * @param weights holds at least the weights that the graph names
+     * @param inputs in the order of the graph's inputs
+     */
+    public NDList run(NDManager outputs, Weights weights, NDArray... inputs) {
+        if (inputs.length != inputNames.size()) {
+            throw new IllegalArgumentException(
+                    "the graph takes %s, but %d inputs were given".formatted(inputNames, inputs.length));
+        }
+        JniUtils.setGraphExecutorOptimize(false);
+        IValue[] arguments = new IValue[inputs.length + 1];
+        IValue result = null;
+        try {
+            arguments[0] = IValue.listFrom(weights.arrays(weightNames));
+            for (int i = 0; i < inputs.length; i++) {
+                arguments[i + 1] = IValue.from((PtNDArray) inputs[i]);
+            }
+            result = IValueUtils.runMethod(module, "forward", arguments);
+            return new NDList(result.toTensorArray((PtNDManager) outputs));
+        } finally {
+            if (result != null) {
+                result.close();
+            }
+            for (IValue argument : arguments) {
+                if (argument != null) {
+                    argument.close();
+                }
+            }
+        }
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,326 @@
+package io.aquatint.diffusion.graph;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * Builds a network as one TorchScript method. Each call writes one line; layers name their weights as the checkpoint does,
+ * relative to the graph's scope, and {@link #scope} goes one level down:
+ *
+ * <pre>{@code
+ * Graph graph = new Graph();
+ * Value sample = graph.input("sample");                       // [batch, 4, height, width]
+ * Value hidden = graph.conv2d("conv_in", sample, 1, 1);       // weights conv_in.weight, conv_in.bias
+ * graph.returns(hidden);
+ * }</pre>
+ *
+ * <p>Nothing is computed here: {@link CompiledGraph} does that. Operations are PyTorch's, with its meaning of every argument.
+ */
+public final class Graph {
+    private final String prefix;
+    private final Method method;
+
+    /** What all scopes of one graph share. */
+    private static final class Method {
+        final List<String> inputs = new ArrayList<>();
+        final Map<String, Integer> weights = new LinkedHashMap<>();
+        final StringBuilder prologue = new StringBuilder();
+        final StringBuilder body = new StringBuilder();
+        final LinearRule rule;
+        int values;
+
+        Method(LinearRule rule) {
+            this.rule = rule;
+        }
+    }
+
+    public Graph() {
+        this(LinearRule.NONE);
+    }
+
+    /** A graph whose linear layers are changed by a rule, for example by a LoRA. */
+    public Graph(LinearRule rule) {
+        this("", new Method(rule));
+    }
+
+    private Graph(String prefix, Method method) {
+        this.prefix = prefix;
+        this.method = method;
+    }
+
+    /** The same graph, with {@code name.} before the name of every layer. */
+    public Graph scope(String name) {
+        return new Graph(prefix + name + ".", method);
+    }
+
+    /** The full checkpoint name of something in this scope. */
+    public String fullName(String name) {
+        return prefix + name;
+    }
+
+    /** An argument of the method; arguments are given in the order of these calls. */
+    public Value input(String name) {
+        method.inputs.add(name);
+        return new Value(name);
+    }
+
+    /** A weight of the checkpoint, relative to this scope. */
+    public Value weight(String name) {
+        int index = method.weights.computeIfAbsent(prefix + name, key -> method.weights.size());
+        return new Value("weights[" + index + "]");
+    }
+
+    /** Ends the method. */
+    public void returns(Value... outputs) {
+        method.body.append("    return ").append(list(outputs)).append('\n');
+    }
+
+    // Layers
+
+    /** y = x Wᵀ + b over the last dimension. */
+    public Value linear(String name, Value x) {
+        return adapted(name, x, op("torch.linear(%s, %s, %s)", x, weight(name + ".weight"), weight(name + ".bias")));
+    }
+
+    /** y = x Wᵀ over the last dimension. */
+    public Value linearWithoutBias(String name, Value x) {
+        return adapted(name, x, op("torch.linear(%s, %s, None)", x, weight(name + ".weight")));
+    }
+
+    private Value adapted(String name, Value x, Value y) {
+        return method.rule.apply(this, prefix + name, x, y).orElse(y);
+    }
+
+    /** A square convolution with a bias, zero padding on all sides. */
+    public Value conv2d(String name, Value x, int stride, int padding) {
+        return op(
+                "torch.conv2d(%s, %s, %s, [%s, %s], [%s, %s], [1, 1], 1)",
+                x, weight(name + ".weight"), weight(name + ".bias"), stride, stride, padding, padding);
+    }
+
+    public Value groupNorm(String name, Value x, int groups, double epsilon) {
+        return op(
+                "torch.group_norm(%s, %s, %s, %s, %s, True)",
+                x, groups, weight(name + ".weight"), weight(name + ".bias"), epsilon);
+    }
+
+    /** Normalises the last dimension, which has {@code size} elements. */
+    public Value layerNorm(String name, Value x, int size, double epsilon) {
+        return op(
+                "torch.layer_norm(%s, [%s], %s, %s, %s, True)",
+                x, size, weight(name + ".weight"), weight(name + ".bias"), epsilon);
+    }
+
+    /** Rows of a table: ids [...] to [..., size]. */
+    public Value embedding(String name, Value ids) {
+        return op("torch.embedding(%s, %s, -1, False, False)", weight(name + ".weight"), ids);
+    }
+
+    // Activations
+
+    public Value silu(Value x) {
+        return op("torch.silu(%s)", x);
+    }
+
+    /** The exact GELU, with erf. */
+    public Value gelu(Value x) {
+        return op("torch.gelu(%s, approximate=\"none\")", x);
+    }
+
+    /** x sigmoid(1.702 x), OpenAI's approximation of GELU. */
+    public Value quickGelu(Value x) {
+        return mul(x, sigmoid(mul(x, 1.702)));
+    }
+
+    public Value sigmoid(Value x) {
+        return op("torch.sigmoid(%s)", x);
+    }
+
+    // Attention
+
+    /** softmax(q kᵀ / sqrt(d)) v over [batch, heads, tokens, d]. */
+    public Value attention(Value query, Value key, Value value, boolean causal) {
+        return op(
+                "torch.scaled_dot_product_attention(%s, %s, %s, None, 0.0, %s)",
+                query, key, value, causal ? "True" : "False");
+    }
+
+    /** [batch, tokens, heads * d] to [batch, heads, tokens, d]. */
+    public Value splitHeads(Value x, int heads) {
+        return transpose(op("torch.unflatten(%s, 2, [%s, -1])", x, heads), 1, 2);
+    }
+
+    /** [batch, heads, tokens, d] to [batch, tokens, heads * d]. */
+    public Value joinHeads(Value x) {
+        return flatten(transpose(x, 1, 2), 2, 3);
+    }
+
+    // Arithmetic
+
+    public Value add(Value a, Value b) {
+        return op("torch.add(%s, %s)", a, b);
+    }
+
+    public Value sub(Value a, Value b) {
+        return op("torch.sub(%s, %s)", a, b);
+    }
+
+    public Value mul(Value a, Value b) {
+        return op("torch.mul(%s, %s)", a, b);
+    }
+
+    public Value mul(Value a, double b) {
+        return op("torch.mul(%s, %s)", a, b);
+    }
+
+    public Value sin(Value x) {
+        return op("torch.sin(%s)", x);
+    }
+
+    public Value cos(Value x) {
+        return op("torch.cos(%s)", x);
+    }
+
+    public Value exp(Value x) {
+        return op("torch.exp(%s)", x);
+    }
+
+    public Value square(Value x) {
+        return op("torch.mul(%s, %s)", x, x);
+    }
+
+    /** The mean over all elements. */
+    public Value mean(Value x) {
+        return op("torch.mean(%s)", x);
+    }
+
+    /** The mean over some dimensions, which go away. */
+    public Value mean(Value x, int... dimensions) {
+        return op("torch.mean(%s, %s)", x, Arrays.toString(dimensions));
+    }
+
+    public Value toFloat32(Value x) {
+        return op("torch.to(%s, 6)", x);
+    }
+
+    // Shape
+
+    public Value transpose(Value x, int a, int b) {
+        return op("torch.transpose(%s, %s, %s)", x, a, b);
+    }
+
+    public Value flatten(Value x, int from, int to) {
+        return op("torch.flatten(%s, %s, %s)", x, from, to);
+    }
+
+    public Value reshape(Value x, long... shape) {
+        return op("torch.reshape(%s, %s)", x, Arrays.toString(shape));
+    }
+
+    /** The elements of x in the shape of another value. */
+    public Value reshapeLike(Value x, Value other) {
+        return op("torch.reshape(%s, torch.size(%s))", x, other);
+    }
+
+    public Value unsqueeze(Value x, int dimension) {
+        return op("torch.unsqueeze(%s, %s)", x, dimension);
+    }
+
+    public Value cat(int dimension, Value... values) {
+        return op("torch.cat(%s, %s)", list(values), dimension);
+    }
+
+    /** Part {@code index} of {@code count} equal parts. */
+    public Value chunk(Value x, int count, int dimension, int index) {
+        return op("torch.chunk(%s, %s, %s)[%s]", x, count, dimension, index);
+    }
+
+    /** Zeros around height and width. */
+    public Value pad(Value x, int left, int right, int top, int bottom) {
+        return op("torch.constant_pad_nd(%s, [%s, %s, %s, %s], 0)", x, left, right, top, bottom);
+    }
+
+    /** Each pixel four times: [b, c, h, w] to [b, c, 2h, 2w]. */
+    public Value upsampleNearest(Value x) {
+        return op("torch.upsample_nearest2d(%s, None, [2.0, 2.0])", x);
+    }
+
+    /** The first columns of the last dimension-1: [b, n, ...] to [b, count, ...] of the rows 0 to count - 1, on dimension 0. */
+    public Value firstRows(Value x, Value like) {
+        return op("torch.slice(%s, 0, 0, torch.size(%s, 1), 1)", x, like);
+    }
+
+    /** 0, 1, ..., count - 1 as float32. */
+    public Value range(int count) {
+        return op("torch.arange(%s, dtype=6)", count);
+    }
+
+    /** 1 where x equals the number, else 0, as int64. */
+    public Value equalTo(Value x, long number) {
+        return op("torch.to(torch.eq(%s, %s), 4)", x, number);
+    }
+
+    /** The index of the (first) largest element of the last dimension. */
+    public Value argmax(Value x) {
+        return op("torch.argmax(%s, -1)", x);
+    }
+
+    /** One row of each batch element: [b, n, c] and indices [b] to [b, c]. */
+    public Value rowAt(Value x, Value indices) {
+        Value index = op("torch.unsqueeze(torch.unsqueeze(%s, 1), 2)", indices); // [b, 1, 1]
+        return op("torch.squeeze(torch.take_along_dim(%s, %s, 1), 1)", x, index);
+    }
+
+    /** The ordered indices where rows [b, ...] are repeated, for code that has its own operation to write. */
+    public Value op(String format, Object... arguments) {
+        Value value = new Value("v" + method.values++);
+        method.body.append("    ").append(value).append(" = ").append(line(format, arguments)).append('\n');
+        return value;
+    }
+
+    /** Writes a line before all others, in the way of {@link #op}: {@code name = format}. */
+    public Value prologue(String name, String format, Object... arguments) {
+        method.prologue.append("    ").append(name).append(" = ").append(line(format, arguments)).append('\n');
+        return new Value(name);
+    }
+
+    private static String line(String format, Object... arguments) {
+        Object[] written = Arrays.stream(arguments)
+                .map(argument -> argument instanceof Double number ? literal(number) : String.valueOf(argument))
+                .toArray();
+        return String.format(format, written);
+    }
+
+    /** A float as TorchScript reads it: always with a point or an exponent. */
+    private static String literal(double number) {
+        if (Double.isNaN(number) || Double.isInfinite(number)) {
+            throw new IllegalArgumentException("a constant must be a finite number, not " + number);
+        }
+        return Double.toString(number).replace('E', 'e');
+    }
+
+    private static String list(Value... values) {
+        return Arrays.stream(values).map(Value::name).collect(Collectors.joining(", ", "[", "]"));
+    }
+
+    /** The names of the weights, in the order in which the method takes them. */
+    public List<String> weightNames() {
+        return List.copyOf(method.weights.keySet());
+    }
+
+    /** The names of the inputs, in the order in which the method takes them. */
+    public List<String> inputNames() {
+        return List.copyOf(method.inputs);
+    }
+
+    /** The method as TorchScript. */
+    String source() {
+        String arguments = method.inputs.stream().map(name -> ", " + name + ": Tensor").collect(Collectors.joining());
+        return "  def forward(self: __torch__.M, weights: List[Tensor]" + arguments + ") -> List[Tensor]:\n"
+                + method.prologue + method.body;
+    }
+}

@@ -1,0 +1,117 @@
+package io.aquatint.diffusion.graph;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtNDArray;
+import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.DType;
+import io.aquatint.diffusion.checkpoint.TensorData;
+import io.aquatint.diffusion.checkpoint.TensorSource;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/** The weights of a network on a device, in float32, by their names in the checkpoint. Owns their memory. */
+public final class Weights implements AutoCloseable {
+    private final NDManager manager;
+    private final Map<String, PtNDArray> arrays;
+
+    private Weights(NDManager manager, Map<String, PtNDArray> arrays) {
+        this.manager = manager;
+        this.arrays = arrays;
+    }
+
+    /**
+     * Loads all weights that a network names.
+     *
+     * @param ignored names that may stand in the file though no network uses them
+     * @throws CheckpointException if the file lacks any or has others; the message names them
+     */
+    public static Weights load(NDManager parent, TensorSource source, Collection<String> names, Set<String> ignored) {
+        Set<String> missing = new TreeSet<>(names);
+        missing.removeAll(source.names());
+        Set<String> extra = new TreeSet<>(source.names());
+        extra.removeAll(names);
+        extra.removeAll(ignored);
+        if (!missing.isEmpty() || !extra.isEmpty()) {
+            List<String> problems = new ArrayList<>();
+            if (!missing.isEmpty()) {
+                problems.add("it lacks " + some(missing));
+            }
+            if (!extra.isEmpty()) {
+                problems.add("it has tensors that its config does not explain: " + some(extra));
+            }
+            throw new CheckpointException(source.describe() + ": " + String.join("; ", problems));
+        }
+        NDManager manager = parent.newSubManager();
+        Map<String, PtNDArray> arrays = new LinkedHashMap<>();
+        try {
+            for (String name : names) {
+                arrays.put(name, (PtNDArray) toDevice(manager, source.read(name)));
+            }
+        } catch (RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+        return new Weights(manager, arrays);
+    }
+
+    /** No weights: for graphs that name none. */
+    public static Weights none(NDManager parent) {
+        return new Weights(parent.newSubManager(), Map.of());
+    }
+
+    /** A tensor as an array on the manager's device: integers as int64, all else as float32. */
+    public static NDArray toDevice(NDManager manager, TensorData tensor) {
+        Shape shape = new Shape(tensor.info().dimensions());
+        DType dtype = tensor.info().dtype();
+        if (dtype == DType.F32) {
+            return manager.create(tensor.bytes().duplicate().order(tensor.bytes().order()), shape, DataType.FLOAT32);
+        }
+        if (dtype == DType.F16) {
+            ByteBuffer bytes = tensor.bytes().duplicate().order(tensor.bytes().order());
+            try (NDArray half = manager.create(bytes, shape, DataType.FLOAT16)) {
+                return half.toType(DataType.FLOAT32, false);
+            }
+        }
+        if (dtype == DType.BF16 || dtype == DType.F64) {
+            return manager.create(tensor.toFloats(), shape);
+        }
+        return manager.create(tensor.toLongs(), shape);
+    }
+
+    /** The array of a weight, which stays this object's. */
+    public NDArray get(String name) {
+        return arrays(List.of(name))[0];
+    }
+
+    PtNDArray[] arrays(List<String> names) {
+        PtNDArray[] selected = new PtNDArray[names.size()];
+        for (int i = 0; i < selected.length; i++) {
+            PtNDArray array = arrays.get(names.get(i));
+            if (array == null) {
+                throw new IllegalArgumentException("no weight " + names.get(i));
+            }
+            selected[i] = array;
+        }
+        return selected;
+    }
+
+    private static String some(Set<String> names) {
+        return names.size() <= 8
+                ? String.join(", ", names)
+                : String.join(", ", names.stream().limit(8).toList()) + " and " + (names.size() - 8) + " more";
+    }
+
+    @Override
+    public void close() {
+        manager.close();
+    }
+}

@@ -1,0 +1,211 @@
+package io.aquatint.diffusion.unet;
+
+import io.aquatint.diffusion.graph.Graph;
+import io.aquatint.diffusion.graph.Value;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The denoising network of Stable Diffusion, as diffusers' class of that name: from a noisy latent, a timestep and the encoded
+ * prompt to the predicted noise (or velocity).
+ */
+public final class UNet2DConditionModel {
+    private final UNet2DConditionConfig config;
+
+    /** What flows through the network, and what every block needs. */
+    private record Conditioning(Value timeEmbedding, Value context) {}
+
+    /** A feature map and how many channels it has. */
+    private record Features(Value value, int channels) {}
+
+    public UNet2DConditionModel(UNet2DConditionConfig config) {
+        this.config = config;
+    }
+
+    /**
+     * Writes the network into a graph.
+     *
+     * @param sample [batch, inChannels, height, width]
+     * @param timestep [batch], int64 or float32
+     * @param context the encoded prompt, [batch, tokens, crossAttentionDim]
+     * @param textEmbeds the pooled prompt, [batch, pooled]; only where the config takes it
+     * @param timeIds [batch, 6]; only where the config takes them
+     * @return [batch, outChannels, height, width]
+     */
+    public Value forward(
+            Graph graph, Value sample, Value timestep, Value context, @Nullable Value textEmbeds, @Nullable Value timeIds) {
+        int levels = config.blockOutChannels().size();
+        int firstChannels = config.blockOutChannels().get(0);
+
+        Value embedding = timestepEmbedding(graph, "time_embedding", sinusoids(graph, timestep, firstChannels)); // [b, 4c]
+        if (config.takesTextAndTime()) {
+            if (textEmbeds == null || timeIds == null) {
+                throw new IllegalArgumentException("this UNet takes text embeds and time ids");
+            }
+            Value ids = sinusoids(graph, graph.flatten(timeIds, 0, 1), config.timeIdChannels()); // [b * 6, c]
+            ids = graph.op("torch.reshape(%s, [torch.size(%s, 0), -1])", ids, timeIds); // [b, 6 * c]
+            Value added = timestepEmbedding(graph, "add_embedding", graph.cat(1, textEmbeds, ids));
+            embedding = graph.add(embedding, added);
+        }
+        Conditioning conditioning = new Conditioning(graph.silu(embedding), context);
+
+        Features hidden = new Features(graph.conv2d("conv_in", sample, 1, 1), firstChannels);
+        Deque<Features> skips = new ArrayDeque<>();
+        skips.push(hidden);
+        for (int level = 0; level < levels; level++) {
+            hidden = downBlock(graph.scope("down_blocks." + level), level, hidden, conditioning, skips);
+        }
+        hidden = midBlock(graph.scope("mid_block"), hidden, conditioning);
+        for (int level = 0; level < levels; level++) {
+            hidden = upBlock(graph.scope("up_blocks." + level), level, hidden, conditioning, skips);
+        }
+        Value out = graph.groupNorm("conv_norm_out", hidden.value(), config.normGroups(), config.normEpsilon());
+        return graph.conv2d("conv_out", graph.silu(out), 1, 1);
+    }
+
+    private Features downBlock(Graph graph, int level, Features hidden, Conditioning conditioning, Deque<Features> skips) {
+        int channels = config.blockOutChannels().get(level);
+        for (int layer = 0; layer < config.layersPerBlock().get(level); layer++) {
+            hidden = resnet(graph.scope("resnets." + layer), hidden, channels, conditioning);
+            if (config.downAttention().get(level)) {
+                hidden = transformer(
+                        graph.scope("attentions." + layer),
+                        hidden,
+                        config.heads().get(level),
+                        config.transformerLayers().get(level),
+                        conditioning);
+            }
+            skips.push(hidden);
+        }
+        if (level < config.blockOutChannels().size() - 1) {
+            Value half = graph.conv2d("downsamplers.0.conv", hidden.value(), 2, config.downsamplePadding()); // [b, c, h/2, w/2]
+            hidden = new Features(half, channels);
+            skips.push(hidden);
+        }
+        return hidden;
+    }
+
+    private Features midBlock(Graph graph, Features hidden, Conditioning conditioning) {
+        int last = config.blockOutChannels().size() - 1;
+        hidden = resnet(graph.scope("resnets.0"), hidden, hidden.channels(), conditioning);
+        if (config.midAttention()) {
+            hidden = transformer(
+                    graph.scope("attentions.0"),
+                    hidden,
+                    config.heads().get(last),
+                    config.transformerLayers().get(last),
+                    conditioning);
+        }
+        return resnet(graph.scope("resnets.1"), hidden, hidden.channels(), conditioning);
+    }
+
+    private Features upBlock(Graph graph, int level, Features hidden, Conditioning conditioning, Deque<Features> skips) {
+        int mirrored = config.blockOutChannels().size() - 1 - level;
+        int channels = config.blockOutChannels().get(mirrored);
+        for (int layer = 0; layer < config.layersPerBlock().get(mirrored) + 1; layer++) {
+            Features skip = skips.pop();
+            Value both = graph.cat(1, hidden.value(), skip.value());
+            Features wide = new Features(both, hidden.channels() + skip.channels());
+            hidden = resnet(graph.scope("resnets." + layer), wide, channels, conditioning);
+            if (config.upAttention().get(level)) {
+                hidden = transformer(
+                        graph.scope("attentions." + layer),
+                        hidden,
+                        config.heads().get(mirrored),
+                        config.upTransformerLayers().get(level),
+                        conditioning);
+            }
+        }
+        if (level < config.blockOutChannels().size() - 1) {
+            Value twice = graph.upsampleNearest(hidden.value()); // [b, c, 2h, 2w]
+            hidden = new Features(graph.conv2d("upsamplers.0.conv", twice, 1, 1), channels);
+        }
+        return hidden;
+    }
+
+    /** ResnetBlock2D. */
+    private Features resnet(Graph graph, Features input, int channels, Conditioning conditioning) {
+        Value hidden = graph.groupNorm("norm1", input.value(), config.normGroups(), config.normEpsilon());
+        hidden = graph.conv2d("conv1", graph.silu(hidden), 1, 1); // [b, channels, h, w]
+        Value time = graph.linear("time_emb_proj", conditioning.timeEmbedding()); // [b, channels]
+        hidden = graph.add(hidden, graph.unsqueeze(graph.unsqueeze(time, 2), 3));
+        hidden = graph.groupNorm("norm2", hidden, config.normGroups(), config.normEpsilon());
+        hidden = graph.conv2d("conv2", graph.silu(hidden), 1, 1);
+        Value residual =
+                input.channels() == channels ? input.value() : graph.conv2d("conv_shortcut", input.value(), 1, 0);
+        return new Features(graph.add(residual, hidden), channels);
+    }
+
+    /** Transformer2DModel: attention over the pixels of a feature map. */
+    private Features transformer(Graph graph, Features input, int heads, int layers, Conditioning conditioning) {
+        Value hidden = graph.groupNorm("norm", input.value(), config.normGroups(), 1e-6); // [b, c, h, w]
+        if (config.linearProjection()) {
+            hidden = graph.linear("proj_in", tokens(graph, hidden)); // [b, hw, c]
+        } else {
+            hidden = tokens(graph, graph.conv2d("proj_in", hidden, 1, 0));
+        }
+        for (int layer = 0; layer < layers; layer++) {
+            Graph block = graph.scope("transformer_blocks." + layer);
+            hidden = transformerBlock(block, hidden, input.channels(), heads, conditioning.context());
+        }
+        if (config.linearProjection()) {
+            hidden = pixels(graph, graph.linear("proj_out", hidden), input.value());
+        } else {
+            hidden = graph.conv2d("proj_out", pixels(graph, hidden, input.value()), 1, 0);
+        }
+        return new Features(graph.add(hidden, input.value()), input.channels());
+    }
+
+    /** BasicTransformerBlock: self-attention, attention to the prompt, feed-forward. */
+    private static Value transformerBlock(Graph graph, Value hidden, int channels, int heads, Value context) {
+        Value normed = graph.layerNorm("norm1", hidden, channels, 1e-5);
+        hidden = graph.add(attention(graph.scope("attn1"), normed, normed, heads), hidden);
+        normed = graph.layerNorm("norm2", hidden, channels, 1e-5);
+        hidden = graph.add(attention(graph.scope("attn2"), normed, context, heads), hidden);
+        normed = graph.layerNorm("norm3", hidden, channels, 1e-5);
+        return graph.add(feedForward(graph.scope("ff"), normed), hidden);
+    }
+
+    private static Value attention(Graph graph, Value hidden, Value context, int heads) {
+        Value query = graph.splitHeads(graph.linearWithoutBias("to_q", hidden), heads); // [b, heads, tokens, d]
+        Value key = graph.splitHeads(graph.linearWithoutBias("to_k", context), heads);
+        Value value = graph.splitHeads(graph.linearWithoutBias("to_v", context), heads);
+        Value attended = graph.joinHeads(graph.attention(query, key, value, false)); // [b, tokens, c]
+        return graph.linear("to_out.0", attended);
+    }
+
+    /** GEGLU, then a linear layer. */
+    private static Value feedForward(Graph graph, Value hidden) {
+        Value both = graph.linear("net.0.proj", hidden); // [b, tokens, 8c]
+        Value gate = graph.gelu(graph.chunk(both, 2, 2, 1));
+        return graph.linear("net.2", graph.mul(graph.chunk(both, 2, 2, 0), gate)); // [b, tokens, c]
+    }
+
+    /** TimestepEmbedding. */
+    private static Value timestepEmbedding(Graph graph, String name, Value features) {
+        Graph scope = graph.scope(name);
+        return scope.linear("linear_2", scope.silu(scope.linear("linear_1", features)));
+    }
+
+    /** Timesteps: sines and cosines of a number [n] to [n, channels], as in "Attention is all you need". */
+    private Value sinusoids(Graph graph, Value numbers, int channels) {
+        int half = channels / 2;
+        double scale = -Math.log(10000) / (half - config.frequencyShift());
+        Value frequencies = graph.exp(graph.mul(graph.range(half), scale)); // [half]
+        Value angles = graph.mul(graph.unsqueeze(graph.toFloat32(numbers), 1), frequencies); // [n, half]
+        Value sines = graph.sin(angles);
+        Value cosines = graph.cos(angles);
+        return config.flipSinToCos() ? graph.cat(1, cosines, sines) : graph.cat(1, sines, cosines);
+    }
+
+    /** [b, c, h, w] to [b, hw, c]. */
+    private static Value tokens(Graph graph, Value pixels) {
+        return graph.transpose(graph.flatten(pixels, 2, 3), 1, 2);
+    }
+
+    /** [b, hw, c] to the shape of a feature map. */
+    private static Value pixels(Graph graph, Value tokens, Value like) {
+        return graph.reshapeLike(graph.transpose(tokens, 1, 2), like);
+    }
+}

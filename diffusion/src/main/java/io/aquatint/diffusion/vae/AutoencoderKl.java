@@ -1,0 +1,115 @@
+package io.aquatint.diffusion.vae;
+
+import io.aquatint.diffusion.graph.Graph;
+import io.aquatint.diffusion.graph.Value;
+import java.util.List;
+import java.util.Map;
+
+/** The autoencoder between pictures and latents, as diffusers' AutoencoderKL. No scaling factor is applied here. */
+public final class AutoencoderKl {
+    private static final double EPSILON = 1e-6;
+    private static final Map<String, String> LEGACY_NAMES =
+            Map.of("query", "to_q", "key", "to_k", "value", "to_v", "proj_attn", "to_out.0");
+
+    private final AutoencoderKlConfig config;
+
+    /** A feature map and how many channels it has. */
+    private record Features(Value value, int channels) {}
+
+    /** @param mean of the latent, [b, latentChannels, h, w]
+     *  @param logvar the logarithm of its variance, the same shape, between -30 and 20 */
+    public record Moments(Value mean, Value logvar) {}
+
+    public AutoencoderKl(AutoencoderKlConfig config) {
+        this.config = config;
+    }
+
+    /** The name of a weight as diffusers writes it today; published files have {@code query}, {@code proj_attn} and so on. */
+    public static String currentName(String name) {
+        if (!name.contains("mid_block.attentions.")) {
+            return name;
+        }
+        String[] parts = name.split("\\.");
+        String layer = parts[parts.length - 2];
+        return LEGACY_NAMES.containsKey(layer)
+                ? name.replace("." + layer + ".", "." + LEGACY_NAMES.get(layer) + ".")
+                : name;
+    }
+
+    /** @param image [b, 3, H, W] in -1 to 1 */
+    public Moments encode(Graph graph, Value image) {
+        List<Integer> channels = config.blockOutChannels();
+        Graph encoder = graph.scope("encoder");
+        Features hidden = new Features(encoder.conv2d("conv_in", image, 1, 1), channels.get(0));
+        for (int level = 0; level < channels.size(); level++) {
+            Graph block = encoder.scope("down_blocks." + level);
+            for (int layer = 0; layer < config.layersPerBlock(); layer++) {
+                hidden = resnet(block.scope("resnets." + layer), hidden, channels.get(level));
+            }
+            if (level < channels.size() - 1) {
+                Value padded = block.pad(hidden.value(), 0, 1, 0, 1);
+                hidden = new Features(block.conv2d("downsamplers.0.conv", padded, 2, 0), hidden.channels()); // h/2, w/2
+            }
+        }
+        hidden = midBlock(encoder.scope("mid_block"), hidden);
+        Value out = encoder.groupNorm("conv_norm_out", hidden.value(), config.normGroups(), EPSILON);
+        Value moments = encoder.conv2d("conv_out", encoder.silu(out), 1, 1); // [b, 2 * latentChannels, h, w]
+        if (config.quantConv()) {
+            moments = graph.conv2d("quant_conv", moments, 1, 0);
+        }
+        Value logvar = graph.op("torch.clamp(%s, -30.0, 20.0)", graph.chunk(moments, 2, 1, 1));
+        return new Moments(graph.chunk(moments, 2, 1, 0), logvar);
+    }
+
+    /** @param latent [b, latentChannels, h, w]
+     *  @return the picture, [b, 3, H, W], about -1 to 1 */
+    public Value decode(Graph graph, Value latent) {
+        List<Integer> channels = config.blockOutChannels();
+        int levels = channels.size();
+        Value input = config.postQuantConv() ? graph.conv2d("post_quant_conv", latent, 1, 0) : latent;
+        Graph decoder = graph.scope("decoder");
+        Features hidden = new Features(decoder.conv2d("conv_in", input, 1, 1), channels.get(levels - 1));
+        hidden = midBlock(decoder.scope("mid_block"), hidden);
+        for (int level = 0; level < levels; level++) {
+            Graph block = decoder.scope("up_blocks." + level);
+            for (int layer = 0; layer < config.layersPerBlock() + 1; layer++) {
+                hidden = resnet(block.scope("resnets." + layer), hidden, channels.get(levels - 1 - level));
+            }
+            if (level < levels - 1) {
+                Value twice = block.upsampleNearest(hidden.value()); // [b, c, 2h, 2w]
+                hidden = new Features(block.conv2d("upsamplers.0.conv", twice, 1, 1), hidden.channels());
+            }
+        }
+        Value out = decoder.groupNorm("conv_norm_out", hidden.value(), config.normGroups(), EPSILON);
+        return decoder.conv2d("conv_out", decoder.silu(out), 1, 1);
+    }
+
+    private Features midBlock(Graph graph, Features hidden) {
+        hidden = resnet(graph.scope("resnets.0"), hidden, hidden.channels());
+        if (config.midAttention()) {
+            hidden = new Features(attention(graph.scope("attentions.0"), hidden.value()), hidden.channels());
+        }
+        return resnet(graph.scope("resnets.1"), hidden, hidden.channels());
+    }
+
+    private Features resnet(Graph graph, Features input, int channels) {
+        Value hidden = graph.groupNorm("norm1", input.value(), config.normGroups(), EPSILON);
+        hidden = graph.conv2d("conv1", graph.silu(hidden), 1, 1);
+        hidden = graph.groupNorm("norm2", hidden, config.normGroups(), EPSILON);
+        hidden = graph.conv2d("conv2", graph.silu(hidden), 1, 1);
+        Value residual =
+                input.channels() == channels ? input.value() : graph.conv2d("conv_shortcut", input.value(), 1, 0);
+        return new Features(graph.add(residual, hidden), channels);
+    }
+
+    /** One head of attention over all pixels. */
+    private Value attention(Graph graph, Value input) {
+        Value hidden = graph.groupNorm("group_norm", input, config.normGroups(), EPSILON); // [b, c, h, w]
+        hidden = graph.transpose(graph.flatten(hidden, 2, 3), 1, 2); // [b, hw, c]
+        Value query = graph.splitHeads(graph.linear("to_q", hidden), 1);
+        Value key = graph.splitHeads(graph.linear("to_k", hidden), 1);
+        Value value = graph.splitHeads(graph.linear("to_v", hidden), 1);
+        Value attended = graph.linear("to_out.0", graph.joinHeads(graph.attention(query, key, value, false)));
+        return graph.add(graph.reshapeLike(graph.transpose(attended, 1, 2), input), input);
+    }
+}

@@ -1,0 +1,5 @@
+/** The autoencoder between pictures and latents. */
+@NullMarked
+package io.aquatint.diffusion.vae;
+
+import org.jspecify.annotations.NullMarked;
