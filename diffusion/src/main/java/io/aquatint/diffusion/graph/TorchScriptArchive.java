@@ -24,7 +24,7 @@ final class TorchScriptArchive {
             store(zip, "m/data.pkl", EMPTY_MODULE);
             store(zip, "m/code/__torch__.py", code.getBytes(StandardCharsets.UTF_8));
             store(zip, "m/constants.pkl", EMPTY_TUPLE);
-            store(zip, "m/version", "3\n".getBytes(StandardCharsets.UTF_8));
+            store(zip, "m/version", "10\n".getBytes(StandardCharsets.UTF_8));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
