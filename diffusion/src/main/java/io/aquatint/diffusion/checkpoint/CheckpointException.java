@@ -1,7 +1,7 @@
 package io.aquatint.diffusion.checkpoint;
 
-/** A file of weights that cannot be used. The message names the file, the tensor and the reason. */
-public final class CheckpointException extends RuntimeException {
+/** A checkpoint that cannot be used: something is missing, misshapen, unsupported or broken. The message says what and where. */
+public class CheckpointException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     public CheckpointException(String message) {

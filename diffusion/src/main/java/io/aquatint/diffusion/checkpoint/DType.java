@@ -1,22 +1,29 @@
 package io.aquatint.diffusion.checkpoint;
 
-/** Element types of safetensors files. */
+import java.util.Arrays;
+import java.util.Optional;
+
+/** Element types of safetensors files, in the reference library's order: a file holds the later ones first. */
 public enum DType {
     BOOL(1),
     U8(1),
     I8(1),
     I16(2),
-    I32(4),
-    I64(8),
     F16(2),
     BF16(2),
+    I32(4),
     F32(4),
-    F64(8);
+    F64(8),
+    I64(8);
 
     private final int bytes;
 
     DType(int bytes) {
         this.bytes = bytes;
+    }
+
+    static Optional<DType> named(String name) {
+        return Arrays.stream(values()).filter(dtype -> dtype.name().equals(name)).findFirst();
     }
 
     /** The size of one element. */

@@ -1,168 +1,72 @@
 package io.aquatint.diffusion.checkpoint;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.Collections;
-import java.util.Comparator;
-import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
 /**
- * A safetensors file: 8 bytes of header length, a JSON header, the tensors. The header is checked whole when the file is opened;
- * tensors are mapped into memory when they are read and never copied to the heap.
+ * A safetensors file: an eight-byte header length, a JSON header, the tensors' bytes. Opening reads and checks the header
+ * alone. A tensor's bytes are read (small ones) or memory mapped (large ones) when asked for, so that no handle stays open
+ * and files beyond 2 GiB work; only a single tensor is limited to that.
  */
 public final class SafetensorsFile implements TensorSource {
-    private static final int LONGEST_HEADER = 100_000_000;
-    private static final ObjectMapper JSON =
-            JsonMapper.builder().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION).build();
-
-    private record Entry(String name, TensorInfo info, long begin, long end) {}
+    private static final int MAPPED_FROM_BYTES = 1 << 20;
 
     private final Path path;
-    private final Map<String, Entry> entries;
-    private final Map<String, String> metadata;
-    private final long dataStart;
+    private final SafetensorsHeader header;
 
-    private SafetensorsFile(Path path, Map<String, Entry> entries, Map<String, String> metadata, long dataStart) {
+    private SafetensorsFile(Path path, SafetensorsHeader header) {
         this.path = path;
-        this.entries = entries;
-        this.metadata = metadata;
-        this.dataStart = dataStart;
+        this.header = header;
     }
 
-    /** @throws CheckpointException if the file cannot be read or its header is not valid; the message says what is wrong */
+    /**
+     * Reads and checks the header.
+     *
+     * @throws SafetensorsException where the file is broken: truncated, a header that is too long or no JSON, unknown element
+     *     types, offsets that overlap, leave gaps or do not fit the shape
+     * @throws UncheckedIOException where it cannot be read
+     */
     public static SafetensorsFile open(Path path) {
         try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            long size = channel.size();
-            if (size < 8) {
-                throw problem(path, "it has %d bytes and is too short for a header", size);
-            }
-            long length = read(channel, 0, 8).getLong();
-            if (length < 2 || length > LONGEST_HEADER || length > size - 8) {
-                throw problem(
-                        path, "its header claims %s bytes, but the file has %d", Long.toUnsignedString(length), size);
-            }
-            ByteBuffer header = read(channel, 8, (int) length);
-            JsonNode root;
-            try {
-                root = JSON.readTree(header.array());
-            } catch (IOException e) {
-                throw new CheckpointException("%s: its header is not JSON: %s".formatted(path, firstLine(e)), e);
-            }
-            if (root == null || !root.isObject()) {
-                throw problem(path, "its header is not a JSON object");
-            }
-            return parse(path, root, 8 + length, size - 8 - length);
+            return new SafetensorsFile(path, SafetensorsHeader.read(path, channel));
         } catch (IOException e) {
-            throw new CheckpointException("%s: cannot be read: %s".formatted(path, firstLine(e)), e);
+            throw new UncheckedIOException("cannot read " + path + ": " + e, e);
         }
     }
 
-    private static SafetensorsFile parse(Path path, JsonNode root, long dataStart, long dataSize) {
-        Map<String, Entry> entries = new LinkedHashMap<>();
-        Map<String, String> metadata = new LinkedHashMap<>();
-        root.properties().forEach(field -> {
-            if (field.getKey().equals("__metadata__")) {
-                field.getValue().properties().forEach(item -> metadata.put(item.getKey(), item.getValue().asText()));
-            } else {
-                entries.put(field.getKey(), entry(path, field.getKey(), field.getValue(), dataSize));
-            }
-        });
-        List<Entry> inOrder = new ArrayList<>(entries.values());
-        inOrder.sort(Comparator.comparingLong(Entry::begin).thenComparingLong(Entry::end));
-        long position = 0;
-        for (Entry entry : inOrder) {
-            if (entry.begin() != position) {
-                throw problem(
-                        path,
-                        "tensor %s begins at byte %d, but the one before it ends at %d",
-                        entry.name(), entry.begin(), position);
-            }
-            position = entry.end();
-        }
-        if (position != dataSize) {
-            throw problem(path, "its tensors end at byte %d of %d: it is truncated or has bytes appended", position, dataSize);
-        }
-        return new SafetensorsFile(
-                path, Collections.unmodifiableMap(entries), Collections.unmodifiableMap(metadata), dataStart);
+    public Path path() {
+        return path;
     }
 
-    private static Entry entry(Path path, String name, JsonNode node, long dataSize) {
-        DType dtype;
-        try {
-            dtype = DType.valueOf(node.path("dtype").asText());
-        } catch (IllegalArgumentException e) {
-            throw problem(path, "tensor %s has the unknown dtype '%s'", name, node.path("dtype").asText());
-        }
-        JsonNode offsets = node.path("data_offsets");
-        JsonNode dimensions = node.path("shape");
-        if (!dimensions.isArray() || offsets.size() != 2 || !offsets.path(0).isIntegralNumber() || !offsets.path(1).isIntegralNumber()) {
-            throw problem(path, "tensor %s lacks a shape or two data_offsets", name);
-        }
-        List<Long> shape = new ArrayList<>();
-        for (JsonNode dimension : dimensions) {
-            if (!dimension.isIntegralNumber() || !dimension.canConvertToLong() || dimension.asLong() < 0) {
-                throw problem(path, "tensor %s has the impossible shape %s", name, dimensions);
-            }
-            shape.add(dimension.asLong());
-        }
-        long begin = offsets.path(0).asLong(-1);
-        long end = offsets.path(1).asLong(-1);
-        if (begin < 0 || end < begin || end > dataSize) {
-            throw problem(path, "tensor %s lies at bytes %s, outside of the file's %d", name, offsets, dataSize);
-        }
-        TensorInfo info = new TensorInfo(dtype, shape);
-        long expected;
-        try {
-            expected = Math.multiplyExact(info.elements(), (long) dtype.bytes());
-        } catch (ArithmeticException e) {
-            throw problem(path, "tensor %s has the impossible shape %s", name, dimensions);
-        }
-        if (expected != end - begin) {
-            throw problem(
-                    path, "tensor %s is %s of shape %s, which needs %d bytes, but it has %d",
-                    name, dtype, shape, expected, end - begin);
-        }
-        return new Entry(name, info, begin, end);
+    /** The header's {@code __metadata__}. */
+    public Map<String, String> metadata() {
+        return header.metadata();
     }
 
+    /** The names in the order of the header. */
     @Override
     public Set<String> names() {
-        return entries.keySet();
-    }
-
-    /** The header's metadata, all strings. */
-    public Map<String, String> metadata() {
-        return metadata;
+        return Collections.unmodifiableSet(header.entries().keySet());
     }
 
     @Override
     public TensorInfo info(String name) {
-        return find(name).info();
+        return entry(name).info();
     }
 
     @Override
     public TensorData read(String name) {
-        Entry entry = find(name);
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            ByteBuffer bytes = entry.begin() == entry.end()
-                    ? ByteBuffer.allocate(0)
-                    : channel.map(FileChannel.MapMode.READ_ONLY, dataStart + entry.begin(), entry.end() - entry.begin());
-            return new TensorData(entry.info(), bytes);
-        } catch (IOException e) {
-            throw new CheckpointException("%s: tensor %s cannot be read: %s".formatted(path, name, firstLine(e)), e);
-        }
+        SafetensorsHeader.Entry entry = entry(name);
+        return new TensorData(entry.info(), bytes(entry));
     }
 
     @Override
@@ -170,29 +74,44 @@ public final class SafetensorsFile implements TensorSource {
         return path.toString();
     }
 
-    private Entry find(String name) {
-        Entry entry = entries.get(name);
+    private SafetensorsHeader.Entry entry(String name) {
+        SafetensorsHeader.Entry entry = header.entries().get(name);
         if (entry == null) {
-            throw problem(path, "it has no tensor %s", name);
+            throw new SafetensorsException(path, name, "is not in the file");
         }
         return entry;
     }
 
-    private static ByteBuffer read(FileChannel channel, long position, int length) throws IOException {
-        ByteBuffer buffer = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
-        while (buffer.hasRemaining()) {
-            if (channel.read(buffer, position + buffer.position()) < 0) {
-                throw new IOException("it ends too early");
-            }
+    private ByteBuffer bytes(SafetensorsHeader.Entry entry) {
+        long size = entry.end() - entry.begin();
+        if (size > Integer.MAX_VALUE) {
+            throw new SafetensorsException(path, entry.name(), "tensors over 2 GiB are not supported");
         }
-        return buffer.flip();
+        long position = header.dataStart() + entry.begin();
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            if (position + size > channel.size()) {
+                throw new EOFException("the file became shorter after it was opened");
+            }
+            if (size >= MAPPED_FROM_BYTES) {
+                return channel.map(FileChannel.MapMode.READ_ONLY, position, size).order(ByteOrder.LITTLE_ENDIAN);
+            }
+            ByteBuffer bytes = ByteBuffer.allocate((int) size).order(ByteOrder.LITTLE_ENDIAN);
+            readFully(channel, position, bytes);
+            return bytes;
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + entry.name() + " of " + path + ": " + e, e);
+        }
     }
 
-    private static String firstLine(IOException e) {
-        return String.valueOf(e.getMessage()).lines().findFirst().orElse(e.getClass().getSimpleName());
-    }
-
-    private static CheckpointException problem(Path path, String format, Object... arguments) {
-        return new CheckpointException(path + ": " + format.formatted(arguments));
+    static void readFully(FileChannel channel, long position, ByteBuffer into) throws IOException {
+        long at = position;
+        while (into.hasRemaining()) {
+            int count = channel.read(into, at);
+            if (count < 0) {
+                throw new EOFException("the file ends at byte " + at);
+            }
+            at += count;
+        }
+        into.flip();
     }
 }

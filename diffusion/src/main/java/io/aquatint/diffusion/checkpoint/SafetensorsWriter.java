@@ -1,69 +1,128 @@
 package io.aquatint.diffusion.checkpoint;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
+import java.io.BufferedOutputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
+import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Writes safetensors files: tensors in the order of their names, the header padded to 8 bytes. */
+/**
+ * Writes safetensors files as the reference library does: wider element types first, then by name, the header padded with
+ * spaces to eight bytes. The same tensors and metadata give the same bytes.
+ */
 public final class SafetensorsWriter {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     private SafetensorsWriter() {}
 
-    /** Writes a file whole or not at all. */
-    public static void write(Path path, Map<String, TensorData> tensors, Map<String, String> metadata) {
-        Map<String, TensorData> inOrder = new TreeMap<>(tensors);
-        ObjectNode header = JSON.createObjectNode();
-        if (!metadata.isEmpty()) {
-            ObjectNode node = header.putObject("__metadata__");
-            new TreeMap<>(metadata).forEach(node::put);
-        }
-        long position = 0;
-        for (Map.Entry<String, TensorData> entry : inOrder.entrySet()) {
-            TensorData tensor = entry.getValue();
-            ObjectNode node = header.putObject(entry.getKey());
-            node.put("dtype", tensor.info().dtype().name());
-            tensor.info().shape().forEach(node.putArray("shape")::add);
-            long end = position + tensor.bytes().remaining();
-            node.putArray("data_offsets").add(position).add(end);
-            position = end;
-        }
-        byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
-        int padded = (json.length + 7) / 8 * 8;
-        ByteBuffer start = ByteBuffer.allocate(8 + padded).order(ByteOrder.LITTLE_ENDIAN);
-        start.putLong(padded).put(json);
-        while (start.hasRemaining()) {
-            start.put((byte) ' ');
-        }
-        Path partial = path.resolveSibling(path.getFileName() + ".partial");
+    /** Writes through a temporary file beside the target, so that the target is whole or untouched. */
+    public static void write(Path target, Map<String, TensorData> tensors, Map<String, String> metadata) {
         try {
-            try (FileChannel channel = FileChannel.open(
-                    partial, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
-                writeAll(channel, start.flip());
-                for (TensorData tensor : inOrder.values()) {
-                    writeAll(channel, tensor.bytes().duplicate());
+            Path folder = target.toAbsolutePath().getParent();
+            Path partial = Files.createTempFile(folder, target.getFileName().toString(), ".partial");
+            try {
+                try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(partial), 1 << 16)) {
+                    write(out, tensors, metadata);
                 }
+                Files.move(partial, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+            } finally {
+                Files.deleteIfExists(partial);
             }
-            Files.move(partial, path, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + path, e);
+            throw new UncheckedIOException("cannot write " + target + ": " + e, e);
         }
     }
 
-    private static void writeAll(FileChannel channel, ByteBuffer bytes) throws IOException {
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
+    /** Writes to a stream, which stays open. */
+    public static void write(OutputStream out, Map<String, TensorData> tensors, Map<String, String> metadata)
+            throws IOException {
+        List<Map.Entry<String, TensorData>> ordered = ordered(tensors);
+        byte[] header = header(ordered, metadata);
+        int padding = (8 - header.length % 8) % 8;
+        out.write(ByteBuffer.allocate(8)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(header.length + padding)
+                .array());
+        out.write(header);
+        out.write(" ".repeat(padding).getBytes(StandardCharsets.US_ASCII));
+        writeData(out, ordered);
+    }
+
+    /** The file as bytes, for small files such as adapters. */
+    public static byte[] toBytes(Map<String, TensorData> tensors, Map<String, String> metadata) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        try {
+            write(out, tensors, metadata);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
         }
+        return out.toByteArray();
+    }
+
+    /** Writes the part after the header: what tools hash to identify the weights whatever the metadata. */
+    static void writeData(OutputStream out, Map<String, TensorData> tensors) throws IOException {
+        writeData(out, ordered(tensors));
+    }
+
+    @SuppressWarnings("resource") // closing the channel would close the caller's stream
+    private static void writeData(OutputStream out, List<Map.Entry<String, TensorData>> ordered) throws IOException {
+        WritableByteChannel channel = Channels.newChannel(out);
+        for (Map.Entry<String, TensorData> tensor : ordered) {
+            ByteBuffer data = tensor.getValue().bytes().duplicate();
+            while (data.hasRemaining()) {
+                channel.write(data);
+            }
+        }
+    }
+
+    private static List<Map.Entry<String, TensorData>> ordered(Map<String, TensorData> tensors) {
+        List<Map.Entry<String, TensorData>> ordered = new ArrayList<>(tensors.entrySet());
+        Comparator<Map.Entry<String, TensorData>> widerFirst =
+                Comparator.comparing(entry -> entry.getValue().info().dtype(), Comparator.reverseOrder());
+        ordered.sort(widerFirst.thenComparing(Map.Entry::getKey));
+        return ordered;
+    }
+
+    private static byte[] header(List<Map.Entry<String, TensorData>> ordered, Map<String, String> metadata)
+            throws IOException {
+        ByteArrayOutputStream header = new ByteArrayOutputStream();
+        try (JsonGenerator json = new JsonFactory().createGenerator(header)) {
+            json.writeStartObject();
+            if (!metadata.isEmpty()) {
+                json.writeObjectFieldStart("__metadata__");
+                for (Map.Entry<String, String> entry : new TreeMap<>(metadata).entrySet()) {
+                    json.writeStringField(entry.getKey(), entry.getValue());
+                }
+                json.writeEndObject();
+            }
+            long begin = 0;
+            for (Map.Entry<String, TensorData> tensor : ordered) {
+                TensorData value = tensor.getValue();
+                long end = begin + value.bytes().remaining();
+                json.writeObjectFieldStart(tensor.getKey());
+                json.writeStringField("dtype", value.info().dtype().name());
+                json.writeFieldName("shape");
+                json.writeArray(value.info().dimensions(), 0, value.info().shape().size());
+                json.writeFieldName("data_offsets");
+                json.writeArray(new long[] {begin, end}, 0, 2);
+                json.writeEndObject();
+                begin = end;
+            }
+            json.writeEndObject();
+        }
+        return header.toByteArray();
     }
 }

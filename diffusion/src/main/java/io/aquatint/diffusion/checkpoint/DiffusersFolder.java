@@ -1,0 +1,211 @@
+package io.aquatint.diffusion.checkpoint;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+
+/**
+ * A model in diffusers layout: {@code model_index.json} names the components, each a folder with a {@code config.json} and
+ * its weights as safetensors (one file or shards with an index; full precision first, else {@code fp16}, else the only other
+ * variant). Pickled weights are refused: loading them can run code.
+ */
+public final class DiffusersFolder {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final List<String> STEMS = List.of("diffusion_pytorch_model", "model", "pytorch_model");
+    private static final List<String> PICKLED = List.of(".bin", ".ckpt", ".pt", ".pth", ".pkl");
+
+    private final Path path;
+    private final ObjectNode modelIndex;
+
+    private DiffusersFolder(Path path, ObjectNode modelIndex) {
+        this.path = path;
+        this.modelIndex = modelIndex;
+    }
+
+    /** @throws CheckpointException where the path is no model in diffusers layout */
+    public static DiffusersFolder open(Path path) {
+        if (Files.isRegularFile(path)) {
+            throw new CheckpointException(
+                    path + " is a file: a base model is a folder in diffusers layout, with a model_index.json");
+        }
+        if (!Files.isDirectory(path)) {
+            throw new CheckpointException("there is no model folder " + path);
+        }
+        return new DiffusersFolder(path, readObject(path.resolve("model_index.json")));
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    public JsonNode modelIndex() {
+        return modelIndex;
+    }
+
+    /** The pipeline's class, for example {@code StableDiffusionPipeline}. */
+    public String pipelineClass() {
+        return modelIndex.path("_class_name").asText("");
+    }
+
+    /** The names of the components that the index does not set to null. */
+    public Set<String> components() {
+        Set<String> components = new TreeSet<>();
+        modelIndex.properties().forEach(entry -> {
+            if (entry.getValue().isArray() && entry.getValue().path(1).isTextual()) {
+                components.add(entry.getKey());
+            }
+        });
+        return components;
+    }
+
+    public boolean has(String component) {
+        return components().contains(component);
+    }
+
+    /** The class that the index gives a component, for example {@code CLIPTextModel}. */
+    public Optional<String> componentClass(String component) {
+        JsonNode name = modelIndex.path(component).path(1);
+        return name.isTextual() ? Optional.of(name.asText()) : Optional.empty();
+    }
+
+    /** @throws CheckpointException where the folder is missing */
+    public Path componentFolder(String component) {
+        Path folder = path.resolve(component);
+        if (!Files.isDirectory(folder)) {
+            throw new CheckpointException(path + " has no folder " + component);
+        }
+        return folder;
+    }
+
+    /** A component's {@code config.json}, of the scheduler its {@code scheduler_config.json}. */
+    public ModelConfig config(String component) {
+        String file = component.equals("scheduler") ? "scheduler_config.json" : "config.json";
+        return ModelConfig.read(componentFolder(component).resolve(file));
+    }
+
+    /**
+     * A component's weights.
+     *
+     * @throws CheckpointException where there are none, where they are pickled, or where several variants leave a choice
+     */
+    public TensorSource weights(String component) {
+        Path folder = componentFolder(component);
+        List<String> files = fileNames(folder);
+        for (String variant : List.of("", ".fp16")) {
+            for (String stem : STEMS) {
+                Optional<TensorSource> found = weights(folder, files, stem, variant);
+                if (found.isPresent()) {
+                    return found.get();
+                }
+            }
+        }
+        return otherVariant(folder, files).orElseThrow(() -> noWeights(folder, files));
+    }
+
+    private static Optional<TensorSource> weights(Path folder, List<String> files, String stem, String variant) {
+        String single = stem + variant + ".safetensors";
+        if (files.contains(single)) {
+            return Optional.of(SafetensorsFile.open(folder.resolve(single)));
+        }
+        String index = stem + ".safetensors.index" + variant + ".json";
+        if (files.contains(index)) {
+            return Optional.of(sharded(folder.resolve(index)));
+        }
+        return Optional.empty();
+    }
+
+    /** A component with one single variant, whatever its name, leaves no choice. */
+    private static Optional<TensorSource> otherVariant(Path folder, List<String> files) {
+        List<String> variants = files.stream()
+                .filter(file -> file.endsWith(".safetensors") || file.contains(".safetensors.index."))
+                .toList();
+        List<String> indices =
+                variants.stream().filter(file -> file.endsWith(".json")).toList();
+        if (indices.size() == 1) {
+            return Optional.of(sharded(folder.resolve(indices.get(0))));
+        }
+        if (variants.size() == 1) {
+            return Optional.of(SafetensorsFile.open(folder.resolve(variants.get(0))));
+        }
+        if (variants.isEmpty()) {
+            return Optional.empty();
+        }
+        throw new CheckpointException(folder + " has several weights and none of a known name: " + variants);
+    }
+
+    private static CheckpointException noWeights(Path folder, List<String> files) {
+        List<String> pickled = files.stream()
+                .filter(file -> PICKLED.stream().anyMatch(file::endsWith))
+                .toList();
+        if (pickled.isEmpty()) {
+            return new CheckpointException(folder + " has no weights: expected diffusion_pytorch_model.safetensors"
+                    + " or model.safetensors");
+        }
+        return new CheckpointException(folder + " has only pickled weights (" + String.join(", ", pickled)
+                + "): they can run code when they are loaded and are refused; convert them to safetensors");
+    }
+
+    private static TensorSource sharded(Path index) {
+        JsonNode weightMap = readObject(index).path("weight_map");
+        if (!weightMap.isObject() || weightMap.isEmpty()) {
+            throw new CheckpointException(index + " has no weight_map");
+        }
+        Map<String, SafetensorsFile> files = new LinkedHashMap<>();
+        Map<String, SafetensorsFile> shardOf = new LinkedHashMap<>();
+        List<String> problems = new ArrayList<>();
+        weightMap.properties().forEach(entry -> {
+            String file = entry.getValue().asText();
+            Path shard = index.resolveSibling(file);
+            if (!shard.normalize().startsWith(index.getParent().normalize()) || !Files.isRegularFile(shard)) {
+                problems.add("the shard " + file + " of " + entry.getKey() + " is missing");
+                return;
+            }
+            SafetensorsFile opened = files.computeIfAbsent(file, name -> SafetensorsFile.open(shard));
+            if (!opened.names().contains(entry.getKey())) {
+                problems.add(file + " lacks " + entry.getKey());
+            }
+            shardOf.put(entry.getKey(), opened);
+        });
+        if (!problems.isEmpty()) {
+            throw new CheckpointException(index + ": " + String.join("; ", problems));
+        }
+        return new ShardedTensorSource(index.toString(), shardOf);
+    }
+
+    private static List<String> fileNames(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + folder + ": " + e, e);
+        }
+    }
+
+    private static ObjectNode readObject(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw new CheckpointException(file.getParent() + " has no " + file.getFileName());
+        }
+        try {
+            if (JSON.readTree(file.toFile()) instanceof ObjectNode object) {
+                return object;
+            }
+            throw new CheckpointException(file + " is no JSON object");
+        } catch (JsonProcessingException e) {
+            throw new CheckpointException(file + " is no valid JSON: " + e.getOriginalMessage(), e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + file + ": " + e, e);
+        }
+    }
+}
