@@ -87,6 +87,22 @@ public final class Weights implements AutoCloseable {
         return manager.create(tensor.toLongs(), shape);
     }
 
+    /**
+     * These weights with some replaced. The others stay this object's, which has to be open as long.
+     *
+     * @param owner owns the replacements; closing the result closes it
+     */
+    public Weights replacing(NDManager owner, Map<String, NDArray> replacements) {
+        Map<String, PtNDArray> replaced = new LinkedHashMap<>(arrays);
+        replacements.forEach((name, array) -> {
+            if (!arrays.containsKey(name)) {
+                throw new IllegalArgumentException("no weight " + name);
+            }
+            replaced.put(name, (PtNDArray) array);
+        });
+        return new Weights(owner, replaced);
+    }
+
     /** The array of a weight, which stays this object's. */
     public NDArray get(String name) {
         return arrays(List.of(name))[0];

@@ -1,0 +1,95 @@
+package io.aquatint.diffusion.pipeline;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import javax.imageio.ImageIO;
+
+/**
+ * A picture in 8-bit RGB.
+ *
+ * @param rgb row by row, three bytes a pixel
+ */
+@SuppressWarnings("ArrayRecordComponent")
+public record Picture(int width, int height, byte[] rgb) {
+    public Picture {
+        if (width < 1 || height < 1 || rgb.length != 3L * width * height) {
+            throw new IllegalArgumentException("%d bytes for %d x %d pixels".formatted(rgb.length, width, height));
+        }
+    }
+
+    /**
+     * Reads a file's bytes, of any format that ImageIO knows; transparency is dropped.
+     *
+     * @throws IllegalArgumentException if they are no picture
+     */
+    public static Picture decode(byte[] file) {
+        BufferedImage image;
+        try {
+            image = ImageIO.read(new ByteArrayInputStream(file));
+        } catch (IOException e) {
+            throw new IllegalArgumentException("this picture cannot be read: " + e.getMessage(), e);
+        }
+        if (image == null) {
+            throw new IllegalArgumentException("these %d bytes are no picture".formatted(file.length));
+        }
+        int[] pixels = image.getRGB(0, 0, image.getWidth(), image.getHeight(), null, 0, image.getWidth());
+        byte[] rgb = new byte[3 * pixels.length];
+        for (int i = 0; i < pixels.length; i++) {
+            rgb[3 * i] = (byte) (pixels[i] >> 16);
+            rgb[3 * i + 1] = (byte) (pixels[i] >> 8);
+            rgb[3 * i + 2] = (byte) pixels[i];
+        }
+        return new Picture(image.getWidth(), image.getHeight(), rgb);
+    }
+
+    /**
+     * From what the autoencoder decodes.
+     *
+     * @param planes [3, height, width], -1 to 1; what is outside is clamped
+     */
+    public static Picture ofPlanes(float[] planes, int width, int height) {
+        int pixels = width * height;
+        byte[] rgb = new byte[3 * pixels];
+        for (int channel = 0; channel < 3; channel++) {
+            for (int i = 0; i < pixels; i++) {
+                float value = planes[channel * pixels + i] / 2 + 0.5f;
+                rgb[3 * i + channel] = (byte) Math.round(Math.min(1, Math.max(0, value)) * 255);
+            }
+        }
+        return new Picture(width, height, rgb);
+    }
+
+    /** What the autoencoder encodes: [3, height, width], -1 to 1. */
+    public float[] toPlanes() {
+        int pixels = width * height;
+        float[] planes = new float[3 * pixels];
+        for (int channel = 0; channel < 3; channel++) {
+            for (int i = 0; i < pixels; i++) {
+                planes[channel * pixels + i] = (rgb[3 * i + channel] & 0xff) / 127.5f - 1;
+            }
+        }
+        return planes;
+    }
+
+    /** The picture as a PNG file, the same bytes for the same pixels. */
+    public byte[] toPng() {
+        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_3BYTE_BGR);
+        int[] pixels = new int[width * height];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = (rgb[3 * i] & 0xff) << 16 | (rgb[3 * i + 1] & 0xff) << 8 | rgb[3 * i + 2] & 0xff;
+        }
+        image.setRGB(0, 0, width, height, pixels, 0, width);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try {
+            if (!ImageIO.write(image, "png", bytes)) {
+                throw new IllegalStateException("ImageIO has no PNG writer");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
+    }
+}
