@@ -59,11 +59,7 @@ public final class CompiledGraph implements AutoCloseable {
      * @param inputs in the order of the graph's inputs
      */
     public NDList run(NDManager outputs, Weights weights, NDArray... inputs) {
-        if (inputs.length != inputNames.size()) {
-            throw new IllegalArgumentException(
-                    "the graph takes %s, but %d inputs were given".formatted(inputNames, inputs.length));
-        }
-        JniUtils.setGraphExecutorOptimize(false);
+        checkInputs(inputs);
         IValue[] arguments = new IValue[inputs.length + 1];
         IValue result = null;
         try {
@@ -82,6 +78,33 @@ public final class CompiledGraph implements AutoCloseable {
                     argument.close();
                 }
             }
+        }
+    }
+
+    /**
+     * Computes the outputs so that they can be differentiated, as far as the inputs require gradients.
+     *
+     * @param outputs owns the outputs
+     */
+    public NDList runWithGradients(NDManager outputs, Weights weights, NDArray... inputs) {
+        checkInputs(inputs);
+        NDList arguments = new NDList(weights.arrays(weightNames));
+        arguments.addAll(List.of(inputs));
+        boolean gradMode = JniUtils.isGradMode();
+        JniUtils.setGradMode(true);
+        try {
+            NDList results = IValueUtils.forward(module, arguments, true);
+            results.attach(outputs);
+            return results;
+        } finally {
+            JniUtils.setGradMode(gradMode);
+        }
+    }
+
+    private void checkInputs(NDArray... inputs) {
+        if (inputs.length != inputNames.size()) {
+            throw new IllegalArgumentException(
+                    "the graph takes %s, but %d inputs were given".formatted(inputNames, inputs.length));
         }
     }
 

@@ -20,6 +20,9 @@ import java.util.TreeSet;
 
 /** The weights of a network on a device, in float32, by their names in the checkpoint. Owns their memory. */
 public final class Weights implements AutoCloseable {
+    /** DJL passes arrays of a name that ends so as one list. */
+    private static final String LIST_ARGUMENT = "weights[]";
+
     private final NDManager manager;
     private final Map<String, PtNDArray> arrays;
 
@@ -54,7 +57,9 @@ public final class Weights implements AutoCloseable {
         Map<String, PtNDArray> arrays = new LinkedHashMap<>();
         try {
             for (String name : names) {
-                arrays.put(name, (PtNDArray) toDevice(manager, source.read(name)));
+                PtNDArray array = (PtNDArray) toDevice(manager, source.read(name));
+                array.setName(LIST_ARGUMENT);
+                arrays.put(name, array);
             }
         } catch (RuntimeException e) {
             manager.close();
