@@ -1,0 +1,8 @@
+package io.aquatint.diffusion.scheduler;
+
+/** How few sampling timesteps are chosen among the training ones. */
+public enum TimestepSpacing {
+    LEADING,
+    LINSPACE,
+    TRAILING
+}
