@@ -1,0 +1,5 @@
+/** New models with random weights. */
+@NullMarked
+package io.aquatint.diffusion.initializer;
+
+import org.jspecify.annotations.NullMarked;
