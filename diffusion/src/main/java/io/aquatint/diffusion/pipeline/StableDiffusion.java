@@ -12,6 +12,7 @@ import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Value;
 import io.aquatint.diffusion.graph.Weights;
+import io.aquatint.diffusion.scheduler.NoiseSchedule;
 import io.aquatint.diffusion.text.ClipTextConfig;
 import io.aquatint.diffusion.text.ClipTextModel;
 import io.aquatint.diffusion.text.ClipTokenizer;
@@ -35,6 +36,7 @@ public final class StableDiffusion implements AutoCloseable {
     private final ClipTokenizer tokenizer;
     private final AutoencoderKlConfig vaeConfig;
     private final UNet2DConditionConfig unetConfig;
+    private final NoiseSchedule noiseSchedule;
     private final CompiledGraph textEncoder;
     private final CompiledGraph vaeEncoder;
     private final CompiledGraph vaeDecoder;
@@ -52,6 +54,7 @@ public final class StableDiffusion implements AutoCloseable {
         this.tokenizer = tokenizer;
         this.vaeConfig = AutoencoderKlConfig.from(folder.config("vae"));
         this.unetConfig = UNet2DConditionConfig.from(folder.config("unet"));
+        this.noiseSchedule = NoiseSchedule.of(folder.config("scheduler"));
         if (unetConfig.takesTextAndTime()) {
             throw new UnsupportedModelException(folder.path() + ": a UNet with text and time ids (SDXL) in a "
                     + folder.pipelineClass() + " is not supported");
@@ -144,6 +147,11 @@ public final class StableDiffusion implements AutoCloseable {
 
     public UNet2DConditionConfig unetConfig() {
         return unetConfig;
+    }
+
+    /** The noise that the model was trained with, whatever sampler its folder names. */
+    public NoiseSchedule noiseSchedule() {
+        return noiseSchedule;
     }
 
     /** The UNet's weights, which stay the model's. */
