@@ -1,0 +1,120 @@
+package io.aquatint.diffusion.parity;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.SafetensorsFile;
+import io.aquatint.diffusion.checkpoint.TensorData;
+import io.aquatint.diffusion.graph.Weights;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+
+/** The tensors and settings of one case, and the worst error of what was compared with it so far. */
+final class GoldenCase {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final SafetensorsFile file;
+    private final JsonNode meta;
+    private final List<String> remarks = new ArrayList<>();
+    private double worst;
+
+    private GoldenCase(SafetensorsFile file, JsonNode meta) {
+        this.file = file;
+        this.meta = meta;
+    }
+
+    static GoldenCase open(Path path) {
+        SafetensorsFile file = SafetensorsFile.open(path);
+        try {
+            return new GoldenCase(file, JSON.readTree(file.metadata().getOrDefault("meta", "{}")));
+        } catch (IOException e) {
+            throw new CheckpointException(path + ": the metadata meta is no JSON", e);
+        }
+    }
+
+    JsonNode meta() {
+        return meta;
+    }
+
+    /** A setting that must be there. */
+    JsonNode meta(String key) {
+        if (!meta.hasNonNull(key)) {
+            throw new CheckpointException(file.describe() + ": meta lacks " + key);
+        }
+        return meta.path(key);
+    }
+
+    Set<String> names() {
+        return file.names();
+    }
+
+    boolean has(String name) {
+        return file.names().contains(name);
+    }
+
+    TensorData tensor(String name) {
+        return file.read(name);
+    }
+
+    float[] floats(String name) {
+        return file.read(name).toFloats();
+    }
+
+    NDArray array(NDManager manager, String name) {
+        return Weights.toDevice(manager, file.read(name));
+    }
+
+    /** Row {@code index} of the first dimension. */
+    float[] row(String name, int index) {
+        TensorData tensor = file.read(name);
+        int size = tensor.size() / Math.toIntExact(tensor.info().shape().get(0));
+        return Arrays.copyOfRange(tensor.toFloats(), index * size, (index + 1) * size);
+    }
+
+    void compare(String name, NDArray actual) {
+        compare(actual.toFloatArray(), floats(name));
+    }
+
+    void compare(String name, float[] actual) {
+        compare(actual, floats(name));
+    }
+
+    /** Keeps the largest of the errors; outputs of another size, and numbers that are none, count as infinitely wrong. */
+    void compare(float[] actual, float[] expected) {
+        double error = relativeError(actual, expected);
+        worst = Math.max(worst, Double.isNaN(error) ? Double.POSITIVE_INFINITY : error);
+    }
+
+    /** Notes what a reader of the result has to know of the file itself. */
+    void remark(String remark) {
+        remarks.add(remark);
+    }
+
+    List<String> remarks() {
+        return remarks;
+    }
+
+    double worst() {
+        return worst;
+    }
+
+    /** ‖actual − expected‖ / ‖expected‖. */
+    static double relativeError(float[] actual, float[] expected) {
+        if (actual.length != expected.length) {
+            return Double.POSITIVE_INFINITY;
+        }
+        double difference = 0;
+        double norm = 0;
+        for (int i = 0; i < actual.length; i++) {
+            difference += Math.pow((double) actual[i] - expected[i], 2);
+            norm += Math.pow(expected[i], 2);
+        }
+        return difference == 0 ? 0 : Math.sqrt(difference / norm);
+    }
+}

@@ -1,0 +1,144 @@
+package io.aquatint.diffusion.parity;
+
+import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.DiffusersFolder;
+import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+
+/**
+ * Compares this library with what the reference libraries computed: a folder holds {@code cases/}, {@code model/} in diffusers
+ * layout and {@code lora/}. Prints a line a case.
+ */
+public final class ParityRunner {
+    private static final double FORWARD = 1e-4;
+    private static final double TRAINING_AND_SAMPLING = 1e-3;
+
+    private final Path folder;
+    private final PrintStream out;
+    private final PrintStream errors;
+    private int ok;
+    private int failed;
+    private int unsupported;
+
+    private ParityRunner(Path folder, PrintStream out, PrintStream errors) {
+        this.folder = folder;
+        this.out = out;
+        this.errors = errors;
+    }
+
+    /** The same with reasons on standard error. */
+    public static int run(Path folder, PrintStream out) {
+        return run(folder, out, System.err);
+    }
+
+    /**
+     * Runs every case.
+     *
+     * @param out one line a case, {@code NAME relative-error ok|FAILED|unsupported}, and the totals
+     * @param errors why a case failed or is not supported
+     * @return the exit code: 0 if all cases are ok, else 1
+     */
+    public static int run(Path folder, PrintStream out, PrintStream errors) {
+        return new ParityRunner(folder, out, errors).run();
+    }
+
+    private int run() {
+        Path cases = folder.resolve("cases");
+        if (!Files.isDirectory(cases)) {
+            errors.println(folder + " is no folder of golden cases: it has no folder cases");
+            return 1;
+        }
+        for (Path file : files(cases)) {
+            runCase(file);
+        }
+        out.println(ok + " ok, " + failed + " failed, " + unsupported + " unsupported");
+        return ok > 0 && failed + unsupported == 0 ? 0 : 1;
+    }
+
+    private static List<Path> files(Path cases) {
+        try (Stream<Path> files = Files.list(cases)) {
+            return files.filter(file -> file.toString().matches(".*\\.(json|safetensors)")).sorted().toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + cases + ": " + e, e);
+        }
+    }
+
+    private void runCase(Path file) {
+        String name = file.getFileName().toString().replaceFirst("\\.(json|safetensors)$", "");
+        try {
+            double error = error(name, file);
+            boolean passed = error <= tolerance(name);
+            if (passed) {
+                ok++;
+            } else {
+                failed++;
+            }
+            out.println(name + " " + String.format(Locale.ROOT, "%.3g", error) + (passed ? " ok" : " FAILED"));
+        } catch (UnsupportedModelException e) {
+            unsupported++;
+            out.println(name + " - unsupported");
+            errors.println(name + ": " + e.getMessage());
+        } catch (RuntimeException e) { // every case gets its line, whatever another one met
+            failed++;
+            out.println(name + " - FAILED");
+            errors.println(name + ": " + e);
+        }
+    }
+
+    private static double tolerance(String name) {
+        if (name.startsWith("tokenizer")) {
+            return 0;
+        }
+        boolean loose = Stream.of("train-", "sampler-", "text2img").anyMatch(name::startsWith);
+        return loose ? TRAINING_AND_SAMPLING : FORWARD;
+    }
+
+    private double error(String name, Path file) {
+        if (name.startsWith("tokenizer-")) {
+            return JsonCases.tokenizer(folder.resolve("model/tokenizer"), file);
+        }
+        if (name.equals("lr-schedules")) {
+            return JsonCases.learningRates(file);
+        }
+        GoldenCase golden = GoldenCase.open(file);
+        compare(name, golden);
+        golden.remarks().forEach(remark -> errors.println(name + ": " + remark));
+        return golden.worst();
+    }
+
+    private void compare(String name, GoldenCase golden) {
+        switch (name) {
+            case "noise-schedule" -> SchedulerCases.noise(golden);
+            case "text-encoder" -> ModelCases.textEncoder(model(), golden);
+            case "vae" -> ModelCases.vae(model(), golden);
+            case "unet" -> ModelCases.unet(model(), golden);
+            case "text2img" -> TextToImageCases.textToImage(model(), golden);
+            case "text2img-lora" -> TextToImageCases.withAdapters(folder.resolve("lora"), model(), golden);
+            case "train-lora-with-text-encoder" ->
+                throw new UnsupportedModelException("training the text encoder is not supported");
+            default -> {
+                if (name.startsWith("sampler-")) {
+                    SchedulerCases.sampler(name.substring("sampler-".length()), golden);
+                } else if (name.startsWith("train-lora")) {
+                    TrainingCases.lora(model(), golden);
+                } else {
+                    throw new UnsupportedModelException("cases of this kind are not supported");
+                }
+            }
+        }
+    }
+
+    private DiffusersFolder model() {
+        if (!Files.isDirectory(folder.resolve("model"))) {
+            throw new CheckpointException(folder + " has no folder model");
+        }
+        return DiffusersFolder.open(folder.resolve("model"));
+    }
+}

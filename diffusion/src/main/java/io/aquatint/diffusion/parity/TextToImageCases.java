@@ -1,0 +1,104 @@
+package io.aquatint.diffusion.parity;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
+import io.aquatint.diffusion.checkpoint.DiffusersFolder;
+import io.aquatint.diffusion.checkpoint.LoraFormats;
+import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
+import io.aquatint.diffusion.pipeline.AdaptedModel;
+import io.aquatint.diffusion.pipeline.StableDiffusion;
+import io.aquatint.diffusion.pipeline.WeightedLora;
+import io.aquatint.diffusion.scheduler.NoiseSchedule;
+import io.aquatint.diffusion.scheduler.Sampler;
+import io.aquatint.diffusion.scheduler.SamplingPlan;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Whole pictures: prompt, guidance, sampler, decoder. */
+final class TextToImageCases {
+    private TextToImageCases() {}
+
+    /** Each {@code latent.SAMPLER} and {@code image.SAMPLER}. */
+    static void textToImage(DiffusersFolder folder, GoldenCase golden) {
+        try (StableDiffusion model = StableDiffusion.load(folder.path());
+                AdaptedModel adapted = model.adapted(List.of())) {
+            for (String name : golden.names()) {
+                if (name.startsWith("latent.")) {
+                    String sampler = name.substring("latent.".length());
+                    try (NDManager scope = model.manager().newSubManager()) {
+                        NDArray latent = latent(folder, adapted, golden, sampler, scope);
+                        golden.compare(name, latent);
+                        if (golden.has("image." + sampler)) {
+                            golden.compare("image." + sampler, picture(model, latent, scope));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /** Each tensor named by adapters and weights, for example {@code a=0.7,b=0.5}. */
+    static void withAdapters(Path loras, DiffusersFolder folder, GoldenCase golden) {
+        String sampler = golden.meta("sampler").asText();
+        try (StableDiffusion model = StableDiffusion.load(folder.path())) {
+            for (String name : golden.names()) {
+                if (name.contains("=")) {
+                    try (AdaptedModel adapted = model.adapted(adapters(loras, name));
+                            NDManager scope = model.manager().newSubManager()) {
+                        golden.compare(name, latent(folder, adapted, golden, sampler, scope));
+                    }
+                }
+            }
+        }
+    }
+
+    private static List<WeightedLora> adapters(Path folder, String name) {
+        List<WeightedLora> adapters = new ArrayList<>();
+        for (String part : name.split(",")) {
+            int equals = part.indexOf('=');
+            String file = part.substring(0, equals);
+            double weight = Double.parseDouble(part.substring(equals + 1));
+            Path diffusers = folder.resolve(file).resolve("pytorch_lora_weights.safetensors");
+            Path path = Files.isRegularFile(diffusers) ? diffusers : folder.resolve(file + ".safetensors");
+            for (LoraWeights adapter : LoraFormats.readAll(path).values()) {
+                adapters.add(new WeightedLora(adapter, weight));
+            }
+        }
+        return adapters;
+    }
+
+    private static NDArray latent(
+            DiffusersFolder folder, AdaptedModel model, GoldenCase golden, String sampler, NDManager scope) {
+        Sampler.Kind kind = Sampler.Kind.named(sampler)
+                .orElseThrow(() -> new UnsupportedModelException("the sampler " + sampler + " is not supported"));
+        NoiseSchedule schedule = NoiseSchedule.of(folder.config("scheduler"));
+        SamplingPlan plan = kind.of(schedule).plan(golden.meta("steps").asInt());
+        float guidance = (float) golden.meta("guidance_scale").asDouble();
+        NDArray context = model.encodeText(
+                scope,
+                List.of(
+                        golden.meta().path("negative_prompt").asText(""),
+                        golden.meta("prompt").asText()));
+        NDArray initial = golden.array(scope, "initial_latent").mul((float) plan.initialNoiseSigma());
+        return plan.sample(initial, (input, timestep) -> {
+            NDManager step = input.getManager();
+            NDArray twice = input.concat(input, 0);
+            NDArray timesteps = step.full(new Shape(2), (float) timestep);
+            NDList halves = model.predict(step, twice, timesteps, context).split(2);
+            NDArray difference = halves.get(1).sub(halves.get(0));
+            return halves.get(0).add(difference.mul(guidance));
+        });
+    }
+
+    /** [1, height, width, 3] in 0 to 1. */
+    private static NDArray picture(StableDiffusion model, NDArray latent, NDManager scope) {
+        NDArray unscaled = latent.div((float) model.vaeConfig().scalingFactor());
+        NDArray decoded = model.decodeLatents(scope, unscaled);
+        return decoded.div(2).add(0.5f).clip(0, 1).transpose(0, 2, 3, 1);
+    }
+}
