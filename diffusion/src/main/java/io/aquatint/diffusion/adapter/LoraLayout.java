@@ -57,8 +57,8 @@ public final class LoraLayout {
             }
             TensorInfo info = network.info(name);
             if (info.shape().size() != 2) {
-                throw new UnsupportedModelException(
-                        "%s: %s has the shape %s; only linear layers can have a LoRA".formatted(network.describe(), module, info.shape()));
+                throw new UnsupportedModelException("%s: %s has the shape %s; only linear layers can have a LoRA"
+                        .formatted(network.describe(), module, info.shape()));
             }
             layers.add(Map.entry(module, info));
         }

@@ -23,7 +23,9 @@ public enum DType {
     }
 
     static Optional<DType> named(String name) {
-        return Arrays.stream(values()).filter(dtype -> dtype.name().equals(name)).findFirst();
+        return Arrays.stream(values())
+                .filter(dtype -> dtype.name().equals(name))
+                .findFirst();
     }
 
     /** The size of one element. */

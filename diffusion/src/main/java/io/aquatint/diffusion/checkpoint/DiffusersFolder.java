@@ -151,8 +151,8 @@ public final class DiffusersFolder {
                 .filter(file -> PICKLED.stream().anyMatch(file::endsWith))
                 .toList();
         if (pickled.isEmpty()) {
-            return new CheckpointException(folder + " has no weights: expected diffusion_pytorch_model.safetensors"
-                    + " or model.safetensors");
+            return new CheckpointException(
+                    folder + " has no weights: expected diffusion_pytorch_model.safetensors" + " or model.safetensors");
         }
         return new CheckpointException(folder + " has only pickled weights (" + String.join(", ", pickled)
                 + "): they can run code when they are loaded and are refused; convert them to safetensors");

@@ -30,7 +30,9 @@ public record KohyaMetadata(Map<String, String> entries) {
 
     /** A number without a needless fraction, as kohya's scripts write integers. */
     static String number(double value) {
-        return value == Math.rint(value) && Math.abs(value) < 1e15 ? Long.toString((long) value) : Double.toString(value);
+        return value == Math.rint(value) && Math.abs(value) < 1e15
+                ? Long.toString((long) value)
+                : Double.toString(value);
     }
 
     /** Collects the entries, named by what they mean. */

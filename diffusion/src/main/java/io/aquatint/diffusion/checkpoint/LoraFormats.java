@@ -112,11 +112,16 @@ public final class LoraFormats {
             problems.add(module + " has an alpha that is no single number");
             return Optional.empty();
         }
-        double alpha =
-                alphaTensor != null ? alphaTensor.toFloats()[0] : settings.alpha(module, down.info().shape().get(0));
+        double alpha = alphaTensor != null
+                ? alphaTensor.toFloats()[0]
+                : settings.alpha(module, down.info().shape().get(0));
         try {
-            return Optional.of(
-                    new LoraPair(down.toFloats(), down.info().dimensions(), up.toFloats(), up.info().dimensions(), alpha));
+            return Optional.of(new LoraPair(
+                    down.toFloats(),
+                    down.info().dimensions(),
+                    up.toFloats(),
+                    up.info().dimensions(),
+                    alpha));
         } catch (IllegalArgumentException e) {
             problems.add(module + ": " + e.getMessage());
             return Optional.empty();

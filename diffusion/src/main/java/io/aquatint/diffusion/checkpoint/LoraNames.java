@@ -66,7 +66,8 @@ final class LoraNames {
     static Optional<Name> parse(String stored) {
         for (Suffix suffix : SUFFIXES) {
             if (stored.endsWith(suffix.text())) {
-                String path = stored.substring(0, stored.length() - suffix.text().length());
+                String path =
+                        stored.substring(0, stored.length() - suffix.text().length());
                 return path.startsWith("lora_") ? kohya(path, suffix.part()) : dotted(path, suffix.part());
             }
         }
@@ -82,7 +83,8 @@ final class LoraNames {
             }
         }
         // PEFT's own files hold one component and do not name it
-        Component component = module.contains("self_attn") || module.contains(".mlp.fc") ? Component.TEXT_ENCODER : Component.UNET;
+        Component component =
+                module.contains("self_attn") || module.contains(".mlp.fc") ? Component.TEXT_ENCODER : Component.UNET;
         return Optional.of(new Name(component, canonical(component, module), part));
     }
 

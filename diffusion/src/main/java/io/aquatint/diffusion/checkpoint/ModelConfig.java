@@ -55,7 +55,8 @@ public final class ModelConfig {
     /** A whole number that must be there. */
     public int integer(String key) {
         if (!root.path(key).isIntegralNumber()) {
-            throw new CheckpointException("%s: %s is %s, but must be a whole number".formatted(path, key, root.path(key)));
+            throw new CheckpointException(
+                    "%s: %s is %s, but must be a whole number".formatted(path, key, root.path(key)));
         }
         return root.path(key).asInt();
     }
@@ -76,12 +77,14 @@ public final class ModelConfig {
         }
         for (JsonNode item : node) {
             if (!item.isIntegralNumber()) {
-                throw new CheckpointException("%s: %s has the element %s, which is no whole number".formatted(path, key, item));
+                throw new CheckpointException(
+                        "%s: %s has the element %s, which is no whole number".formatted(path, key, item));
             }
             values.add(item.asInt());
         }
         if (values.size() != count) {
-            throw new CheckpointException("%s: %s has %d elements, but %d blocks".formatted(path, key, values.size(), count));
+            throw new CheckpointException(
+                    "%s: %s has %d elements, but %d blocks".formatted(path, key, values.size(), count));
         }
         return values;
     }

@@ -93,7 +93,8 @@ public final class SafetensorsFile implements TensorSource {
                 throw new EOFException("the file became shorter after it was opened");
             }
             if (size >= MAPPED_FROM_BYTES) {
-                return channel.map(FileChannel.MapMode.READ_ONLY, position, size).order(ByteOrder.LITTLE_ENDIAN);
+                return channel.map(FileChannel.MapMode.READ_ONLY, position, size)
+                        .order(ByteOrder.LITTLE_ENDIAN);
             }
             ByteBuffer bytes = ByteBuffer.allocate((int) size).order(ByteOrder.LITTLE_ENDIAN);
             readFully(channel, position, bytes);

@@ -27,8 +27,9 @@ import org.jspecify.annotations.Nullable;
 record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadata, long dataStart) {
     static final long MAXIMUM_BYTES = 100_000_000;
     private static final int MAXIMUM_DIMENSIONS = 64;
-    private static final JsonFactory JSON =
-            JsonFactory.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+    private static final JsonFactory JSON = JsonFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build();
 
     /** One tensor and its bytes, from {@code begin} to before {@code end}. */
     record Entry(String name, TensorInfo info, long begin, long end) {}
@@ -42,8 +43,11 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
         SafetensorsFile.readFully(channel, 0, prefix);
         long length = prefix.getLong(0);
         if (length < 0 || length > MAXIMUM_BYTES) {
-            throw new SafetensorsException(path, null, "the header's length " + Long.toUnsignedString(length)
-                    + " is over the limit of " + MAXIMUM_BYTES + ": no safetensors file, or a broken one");
+            throw new SafetensorsException(
+                    path,
+                    null,
+                    "the header's length " + Long.toUnsignedString(length) + " is over the limit of " + MAXIMUM_BYTES
+                            + ": no safetensors file, or a broken one");
         }
         if (length > size - 8) {
             throw new SafetensorsException(
@@ -73,7 +77,9 @@ record SafetensorsHeader(Map<String, Entry> entries, Map<String, String> metadat
             }
             if (entry.end() > dataBytes) {
                 throw new SafetensorsException(
-                        path, name, "truncated: ends at " + entry.end() + ", the file has " + dataBytes + " data bytes");
+                        path,
+                        name,
+                        "truncated: ends at " + entry.end() + ", the file has " + dataBytes + " data bytes");
             }
             end = entry.end();
         }

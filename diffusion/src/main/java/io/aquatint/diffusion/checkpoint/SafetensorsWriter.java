@@ -115,7 +115,8 @@ public final class SafetensorsWriter {
                 json.writeObjectFieldStart(tensor.getKey());
                 json.writeStringField("dtype", value.info().dtype().name());
                 json.writeFieldName("shape");
-                json.writeArray(value.info().dimensions(), 0, value.info().shape().size());
+                json.writeArray(
+                        value.info().dimensions(), 0, value.info().shape().size());
                 json.writeFieldName("data_offsets");
                 json.writeArray(new long[] {begin, end}, 0, 2);
                 json.writeEndObject();

@@ -9,8 +9,7 @@ public record TensorData(TensorInfo info, ByteBuffer bytes) {
     public TensorData {
         bytes = bytes.slice().order(ByteOrder.LITTLE_ENDIAN);
         if (bytes.remaining() != info.elements() * info.dtype().bytes()) {
-            throw new IllegalArgumentException(
-                    "%d bytes for a tensor of %s".formatted(bytes.remaining(), info));
+            throw new IllegalArgumentException("%d bytes for a tensor of %s".formatted(bytes.remaining(), info));
         }
     }
 

@@ -278,13 +278,23 @@ public final class Graph {
     /** The ordered indices where rows [b, ...] are repeated, for code that has its own operation to write. */
     public Value op(String format, Object... arguments) {
         Value value = new Value("v" + method.values++);
-        method.body.append("    ").append(value).append(" = ").append(line(format, arguments)).append('\n');
+        method.body
+                .append("    ")
+                .append(value)
+                .append(" = ")
+                .append(line(format, arguments))
+                .append('\n');
         return value;
     }
 
     /** Writes a line before all others, in the way of {@link #op}: {@code name = format}. */
     public Value prologue(String name, String format, Object... arguments) {
-        method.prologue.append("    ").append(name).append(" = ").append(line(format, arguments)).append('\n');
+        method.prologue
+                .append("    ")
+                .append(name)
+                .append(" = ")
+                .append(line(format, arguments))
+                .append('\n');
         return new Value(name);
     }
 
@@ -319,7 +329,8 @@ public final class Graph {
 
     /** The method as TorchScript. */
     String source() {
-        String arguments = method.inputs.stream().map(name -> ", " + name + ": Tensor").collect(Collectors.joining());
+        String arguments =
+                method.inputs.stream().map(name -> ", " + name + ": Tensor").collect(Collectors.joining());
         return "  def forward(self: __torch__.M, weights: List[Tensor]" + arguments + ") -> List[Tensor]:\n"
                 + method.prologue + method.body;
     }

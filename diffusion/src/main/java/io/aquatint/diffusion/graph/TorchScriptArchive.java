@@ -11,7 +11,8 @@ import java.util.zip.ZipOutputStream;
 /** Writes what {@code torch.jit.load} reads: a stored zip of source text and a pickled, empty module. */
 final class TorchScriptArchive {
     private static final byte[] EMPTY_MODULE =
-            "\u0080\u0002c__torch__\nM\n)\u0081}(X\u0008\u0000\u0000\u0000training\u0088ub.".getBytes(StandardCharsets.ISO_8859_1);
+            "\u0080\u0002c__torch__\nM\n)\u0081}(X\u0008\u0000\u0000\u0000training\u0088ub."
+                    .getBytes(StandardCharsets.ISO_8859_1);
     private static final byte[] EMPTY_TUPLE = "\u0080\u0002).".getBytes(StandardCharsets.ISO_8859_1);
 
     private TorchScriptArchive() {}

@@ -78,7 +78,8 @@ public final class Weights implements AutoCloseable {
         Shape shape = new Shape(tensor.info().dimensions());
         DType dtype = tensor.info().dtype();
         if (dtype == DType.F32) {
-            return manager.create(tensor.bytes().duplicate().order(tensor.bytes().order()), shape, DataType.FLOAT32);
+            return manager.create(
+                    tensor.bytes().duplicate().order(tensor.bytes().order()), shape, DataType.FLOAT32);
         }
         if (dtype == DType.F16) {
             ByteBuffer bytes = tensor.bytes().duplicate().order(tensor.bytes().order());

@@ -60,15 +60,18 @@ public final class BaseModelInitializer {
     }
 
     private static List<String> words() throws IOException {
-        try (InputStream words = Objects.requireNonNull(
-                BaseModelInitializer.class.getResourceAsStream("words.txt"), "words.txt")) {
-            return List.of(new String(words.readAllBytes(), StandardCharsets.UTF_8).strip().split("\\s+"));
+        try (InputStream words =
+                Objects.requireNonNull(BaseModelInitializer.class.getResourceAsStream("words.txt"), "words.txt")) {
+            return List.of(new String(words.readAllBytes(), StandardCharsets.UTF_8)
+                    .strip()
+                    .split("\\s+"));
         }
     }
 
     private static void writeTokenizer(Path folder, InitialTokenizer tokenizer) throws IOException {
         write(folder.resolve("vocab.json"), tokenizer.vocabulary());
-        Files.writeString(folder.resolve("merges.txt"), "#version: 0.2\n" + String.join("\n", tokenizer.merges()) + "\n");
+        Files.writeString(
+                folder.resolve("merges.txt"), "#version: 0.2\n" + String.join("\n", tokenizer.merges()) + "\n");
         Map<String, Object> special = new LinkedHashMap<>();
         special.put("bos_token", InitialTokenizer.BEGIN);
         special.put("eos_token", InitialTokenizer.END);

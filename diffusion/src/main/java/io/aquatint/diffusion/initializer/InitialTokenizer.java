@@ -61,7 +61,9 @@ record InitialTokenizer(Map<String, Integer> vocabulary, List<String> merges) {
     private static List<String> merge(List<String> word, String left, String right) {
         List<String> merged = new ArrayList<>();
         for (int i = 0; i < word.size(); i++) {
-            if (i + 1 < word.size() && word.get(i).equals(left) && word.get(i + 1).equals(right)) {
+            if (i + 1 < word.size()
+                    && word.get(i).equals(left)
+                    && word.get(i + 1).equals(right)) {
                 merged.add(left + right);
                 i++;
             } else {

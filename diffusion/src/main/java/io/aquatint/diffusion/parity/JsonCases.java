@@ -47,7 +47,8 @@ final class JsonCases {
         double worst = 0;
         for (var entry : root.path("lr").properties()) {
             if (!LearningRateSchedule.Kind.names().contains(entry.getKey())) {
-                throw new UnsupportedModelException("the learning rate schedule " + entry.getKey() + " is not supported");
+                throw new UnsupportedModelException(
+                        "the learning rate schedule " + entry.getKey() + " is not supported");
             }
             int cycles = entry.getKey().equals("cosine_with_restarts")
                     ? root.path("cosine_with_restarts_cycles").asInt(1)

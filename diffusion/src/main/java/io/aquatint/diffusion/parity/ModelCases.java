@@ -76,8 +76,9 @@ final class ModelCases {
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
             CompiledGraph compiled = CompiledGraph.compile(manager, graph);
             Weights weights = Weights.load(manager, model.weights("unet"), compiled.weightNames(), Set.of());
-            NDArray[] inputs =
-                    graph.inputNames().stream().map(name -> golden.array(manager, name)).toArray(NDArray[]::new);
+            NDArray[] inputs = graph.inputNames().stream()
+                    .map(name -> golden.array(manager, name))
+                    .toArray(NDArray[]::new);
             golden.compare("output", compiled.run(manager, weights, inputs).get(0));
         }
     }

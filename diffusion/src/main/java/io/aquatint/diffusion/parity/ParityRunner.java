@@ -64,7 +64,9 @@ public final class ParityRunner {
 
     private static List<Path> files(Path cases) {
         try (Stream<Path> files = Files.list(cases)) {
-            return files.filter(file -> file.toString().matches(".*\\.(json|safetensors)")).sorted().toList();
+            return files.filter(file -> file.toString().matches(".*\\.(json|safetensors)"))
+                    .sorted()
+                    .toList();
         } catch (IOException e) {
             throw new UncheckedIOException("cannot list " + cases + ": " + e, e);
         }

@@ -26,19 +26,24 @@ final class TrainingCases {
     static void lora(DiffusersFolder model, GoldenCase golden) {
         JsonNode meta = golden.meta();
         if (meta.path("full").asBoolean() || meta.path("prior_preservation").asBoolean()) {
-            throw new UnsupportedModelException("training the whole network, and prior preservation, are not supported");
+            throw new UnsupportedModelException(
+                    "training the whole network, and prior preservation, are not supported");
         }
-        if (golden.names().stream().filter(name -> name.startsWith("init.")).allMatch(name -> sameAfterTraining(golden, name))) {
-            golden.remark("every init.* tensor equals its final.*: the adapter that training began from is not in the file");
+        if (golden.names().stream()
+                .filter(name -> name.startsWith("init."))
+                .allMatch(name -> sameAfterTraining(golden, name))) {
+            golden.remark(
+                    "every init.* tensor equals its final.*: the adapter that training began from is not in the file");
         }
         TensorSource source = model.weights("unet");
         LoraLayout layout = LoraLayout.of(
                 source,
                 new LoraConfig(
-                        golden.meta("rank").asInt(), golden.meta("alpha").asDouble(), texts(golden.meta("target_modules"))));
+                        golden.meta("rank").asInt(),
+                        golden.meta("alpha").asDouble(),
+                        texts(golden.meta("target_modules"))));
         try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            Weights weights = Weights.load(
-                    manager, source, source.names(), Set.of());
+            Weights weights = Weights.load(manager, source, source.names(), Set.of());
             OptimizerConfig optimizer = new OptimizerConfig(
                     golden.meta("betas").path(0).asDouble(),
                     golden.meta("betas").path(1).asDouble(),

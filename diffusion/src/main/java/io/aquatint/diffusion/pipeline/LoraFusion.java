@@ -53,7 +53,8 @@ final class LoraFusion {
         try (NDManager scope = manager.newSubManager()) {
             NDArray down = scope.create(pair.down(), new Shape(pair.rank(), pair.down().length / pair.rank()));
             NDArray up = scope.create(pair.up(), new Shape(pair.up().length / pair.rank(), pair.rank()));
-            NDArray change = up.matMul(down).mul((float) (strength * pair.scale())).reshape(weight.getShape());
+            NDArray change =
+                    up.matMul(down).mul((float) (strength * pair.scale())).reshape(weight.getShape());
             NDArray sum = change.add(weight);
             sum.attach(manager);
             return sum;

@@ -59,7 +59,8 @@ public final class StableDiffusion implements AutoCloseable {
             throw new UnsupportedModelException(folder.path() + ": a UNet with text and time ids (SDXL) in a "
                     + folder.pipelineClass() + " is not supported");
         }
-        this.textEncoder = CompiledGraph.compile(manager, textGraph(ClipTextConfig.from(folder.config("text_encoder"))));
+        this.textEncoder =
+                CompiledGraph.compile(manager, textGraph(ClipTextConfig.from(folder.config("text_encoder"))));
         this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig));
         this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig));
         this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig));
@@ -191,8 +192,7 @@ public final class StableDiffusion implements AutoCloseable {
 
     /** The model with adapters added; the model itself stays as it is. */
     public AdaptedModel adapted(List<WeightedLora> adapters) {
-        Weights text = LoraFusion.fuse(
-                manager, textWeights, folder, LoraWeights.Component.TEXT_ENCODER, adapters);
+        Weights text = LoraFusion.fuse(manager, textWeights, folder, LoraWeights.Component.TEXT_ENCODER, adapters);
         try {
             return new AdaptedModel(
                     this, LoraFusion.fuse(manager, unetWeights, folder, LoraWeights.Component.UNET, adapters), text);

@@ -46,8 +46,8 @@ public final class TextToImage {
             throw new IllegalArgumentException("%d x %d pixels: this model needs multiples of %d"
                     .formatted(request.width(), request.height(), factor));
         }
-        Shape shape = new Shape(
-                1, model.vaeConfig().latentChannels(), request.height() / factor, request.width() / factor);
+        Shape shape =
+                new Shape(1, model.vaeConfig().latentChannels(), request.height() / factor, request.width() / factor);
         return outputs.create(new Noise(request.seed()).next((int) shape.size()), shape);
     }
 

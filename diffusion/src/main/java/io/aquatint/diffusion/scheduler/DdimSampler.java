@@ -71,7 +71,8 @@ public final class DdimSampler implements Sampler {
         int[] timesteps = new int[steps];
         for (int i = 0; i < steps; i++) {
             timesteps[i] = switch (schedule.sampling().spacing()) {
-                case LEADING -> (steps - 1 - i) * (trained / steps) + schedule.sampling().stepsOffset();
+                case LEADING ->
+                    (steps - 1 - i) * (trained / steps) + schedule.sampling().stepsOffset();
                 case LINSPACE ->
                     steps == 1 ? 0 : (int) Math.rint((double) (trained - 1) * (steps - 1 - i) / (steps - 1));
                 case TRAILING -> (int) Math.rint(trained - i * ((double) trained / steps)) - 1;

@@ -56,7 +56,8 @@ public final class NoiseSchedule {
         if (steps < 1) {
             throw config.unsupported("num_train_timesteps");
         }
-        float[] alphas = cumulated(betas.betas(config.number("beta_start", 0.0001), config.number("beta_end", 0.02), steps));
+        float[] alphas =
+                cumulated(betas.betas(config.number("beta_start", 0.0001), config.number("beta_end", 0.02), steps));
         if (config.flag("rescale_betas_zero_snr", false)) {
             alphas = withoutSignalAtTheEnd(alphas);
         }

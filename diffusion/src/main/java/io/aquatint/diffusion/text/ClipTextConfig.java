@@ -21,7 +21,8 @@ public record ClipTextConfig(
 
     /** @throws io.aquatint.diffusion.checkpoint.UnsupportedModelException for what is not implemented, by name */
     public static ClipTextConfig from(ModelConfig json) {
-        String architecture = json.has("architectures") ? json.texts("architectures").get(0) : "CLIPTextModel";
+        String architecture =
+                json.has("architectures") ? json.texts("architectures").get(0) : "CLIPTextModel";
         if (!architecture.equals("CLIPTextModel") && !architecture.equals("CLIPTextModelWithProjection")) {
             throw json.unsupported("architectures");
         }

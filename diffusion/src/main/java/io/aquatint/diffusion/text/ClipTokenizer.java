@@ -49,7 +49,8 @@ public final class ClipTokenizer implements AutoCloseable {
         JsonNode config = readObject(folder.resolve("tokenizer_config.json"), false);
         JsonNode special = readObject(folder.resolve("special_tokens_map.json"), false);
         if (!config.path("do_lower_case").asBoolean(true)) {
-            throw new UnsupportedModelException(folder.resolve("tokenizer_config.json") + ": do_lower_case = false is not supported");
+            throw new UnsupportedModelException(
+                    folder.resolve("tokenizer_config.json") + ": do_lower_case = false is not supported");
         }
         String begin = specialToken(config, special, "bos_token", "<|startoftext|>");
         String end = specialToken(config, special, "eos_token", "<|endoftext|>");
@@ -125,20 +126,33 @@ public final class ClipTokenizer implements AutoCloseable {
                     .put("normalized", true)
                     .put("special", true);
         }
-        ArrayNode normalizers = root.putObject("normalizer").put("type", "Sequence").putArray("normalizers");
+        ArrayNode normalizers =
+                root.putObject("normalizer").put("type", "Sequence").putArray("normalizers");
         normalizers.addObject().put("type", "NFC");
         ObjectNode spaces = normalizers.addObject().put("type", "Replace").put("content", " ");
         spaces.putObject("pattern").put("Regex", "\\s+");
         normalizers.addObject().put("type", "Lowercase");
-        ArrayNode splitters = root.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
-        ObjectNode split = splitters.addObject().put("type", "Split").put("behavior", "Removed").put("invert", true);
+        ArrayNode splitters =
+                root.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
+        ObjectNode split = splitters
+                .addObject()
+                .put("type", "Split")
+                .put("behavior", "Removed")
+                .put("invert", true);
         split.putObject("pattern").put("Regex", WORDS);
-        splitters.addObject().put("type", "ByteLevel").put("add_prefix_space", false).put("trim_offsets", true);
+        splitters
+                .addObject()
+                .put("type", "ByteLevel")
+                .put("add_prefix_space", false)
+                .put("trim_offsets", true);
         ObjectNode processor = root.putObject("post_processor").put("type", "RobertaProcessing");
         processor.putArray("sep").add(end).add(vocabulary.path(end).asLong());
         processor.putArray("cls").add(begin).add(vocabulary.path(begin).asLong());
         processor.put("trim_offsets", false).put("add_prefix_space", false);
-        root.putObject("decoder").put("type", "ByteLevel").put("add_prefix_space", true).put("trim_offsets", true);
+        root.putObject("decoder")
+                .put("type", "ByteLevel")
+                .put("add_prefix_space", true)
+                .put("trim_offsets", true);
         ObjectNode model = root.putObject("model").put("type", "BPE");
         model.putNull("dropout");
         model.put("unk_token", unknown)

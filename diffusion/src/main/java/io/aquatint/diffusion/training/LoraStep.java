@@ -35,7 +35,12 @@ public final class LoraStep implements AutoCloseable {
 
     /** The inputs of a step, all float32 but where said; {@code lossWeights} has one number for each picture. */
     public record Batch(
-            NDArray noisy, NDArray target, NDArray timesteps, NDArray context, NDArray lossWeights, NDArray... textAndTime) {}
+            NDArray noisy,
+            NDArray target,
+            NDArray timesteps,
+            NDArray context,
+            NDArray lossWeights,
+            NDArray... textAndTime) {}
 
     /** @param gradientNorm before clipping */
     public record Result(float loss, float gradientNorm) {}
@@ -101,8 +106,16 @@ public final class LoraStep implements AutoCloseable {
         Value updated = graph.op("[%s]", parameter);
         graph.op(
                 "torch._fused_adamw_(%s, [%s], [%s], [%s], annotate(List[Tensor], []), [%s], lr=%s, beta1=%s, beta2=%s, weight_decay=%s, eps=%s, amsgrad=False, maximize=False)",
-                updated, clipped, average, square, step, rate,
-                optimizer.beta1(), optimizer.beta2(), optimizer.weightDecay(), optimizer.epsilon());
+                updated,
+                clipped,
+                average,
+                square,
+                step,
+                rate,
+                optimizer.beta1(),
+                optimizer.beta2(),
+                optimizer.weightDecay(),
+                optimizer.epsilon());
         graph.op("torch.zero_(%s)", gradient);
         graph.returns(norm, graph.op("%s[0]", updated));
         return graph;

@@ -92,9 +92,8 @@ public final class ValidationLoss {
     /** The scaled mean of a picture's latent, [1, latentChannels, h, w]. */
     private static NDArray latent(NDManager scope, StableDiffusion model, Picture picture) {
         NDArray image = scope.create(picture.toPlanes(), new Shape(1, 3, picture.height(), picture.width()));
-        return model.encodeImages(scope, image)
-                .mean()
-                .mul((float) model.vaeConfig().scalingFactor());
+        return model.encodeImages(scope, image).mean().mul((float)
+                model.vaeConfig().scalingFactor());
     }
 
     private static Map<Integer, Double> losses(

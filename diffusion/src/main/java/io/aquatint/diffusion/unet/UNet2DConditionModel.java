@@ -34,11 +34,17 @@ public final class UNet2DConditionModel {
      * @return [batch, outChannels, height, width]
      */
     public Value forward(
-            Graph graph, Value sample, Value timestep, Value context, @Nullable Value textEmbeds, @Nullable Value timeIds) {
+            Graph graph,
+            Value sample,
+            Value timestep,
+            Value context,
+            @Nullable Value textEmbeds,
+            @Nullable Value timeIds) {
         int levels = config.blockOutChannels().size();
         int firstChannels = config.blockOutChannels().get(0);
 
-        Value embedding = timestepEmbedding(graph, "time_embedding", sinusoids(graph, timestep, firstChannels)); // [b, 4c]
+        Value embedding =
+                timestepEmbedding(graph, "time_embedding", sinusoids(graph, timestep, firstChannels)); // [b, 4c]
         if (config.takesTextAndTime()) {
             if (textEmbeds == null || timeIds == null) {
                 throw new IllegalArgumentException("this UNet takes text embeds and time ids");
@@ -64,7 +70,8 @@ public final class UNet2DConditionModel {
         return graph.conv2d("conv_out", graph.silu(out), 1, 1);
     }
 
-    private Features downBlock(Graph graph, int level, Features hidden, Conditioning conditioning, Deque<Features> skips) {
+    private Features downBlock(
+            Graph graph, int level, Features hidden, Conditioning conditioning, Deque<Features> skips) {
         int channels = config.blockOutChannels().get(level);
         for (int layer = 0; layer < config.layersPerBlock().get(level); layer++) {
             hidden = resnet(graph.scope("resnets." + layer), hidden, channels, conditioning);
@@ -79,7 +86,8 @@ public final class UNet2DConditionModel {
             skips.push(hidden);
         }
         if (level < config.blockOutChannels().size() - 1) {
-            Value half = graph.conv2d("downsamplers.0.conv", hidden.value(), 2, config.downsamplePadding()); // [b, c, h/2, w/2]
+            Value half = graph.conv2d(
+                    "downsamplers.0.conv", hidden.value(), 2, config.downsamplePadding()); // [b, c, h/2, w/2]
             hidden = new Features(half, channels);
             skips.push(hidden);
         }
@@ -100,7 +108,8 @@ public final class UNet2DConditionModel {
         return resnet(graph.scope("resnets.1"), hidden, hidden.channels(), conditioning);
     }
 
-    private Features upBlock(Graph graph, int level, Features hidden, Conditioning conditioning, Deque<Features> skips) {
+    private Features upBlock(
+            Graph graph, int level, Features hidden, Conditioning conditioning, Deque<Features> skips) {
         int mirrored = config.blockOutChannels().size() - 1 - level;
         int channels = config.blockOutChannels().get(mirrored);
         for (int layer = 0; layer < config.layersPerBlock().get(mirrored) + 1; layer++) {

@@ -54,7 +54,8 @@ class LoraFormatsTest {
     void anAlphaThatDiffersFromTheRankIsMultipliedIntoUpForDiffusers() {
         LoraFormats.writeDiffusers(folder.resolve("d.safetensors"), kohya("b"), Map.of());
 
-        LoraPair read = LoraFormats.read(folder.resolve("d.safetensors")).modules().get(Q);
+        LoraPair read =
+                LoraFormats.read(folder.resolve("d.safetensors")).modules().get(Q);
         LoraPair stored = kohya("b").modules().get(Q);
 
         assertThat(read.scale()).isEqualTo(1);
@@ -67,7 +68,8 @@ class LoraFormatsTest {
     @Test
     void theMetadataOfDiffusersCarriesAlpha() {
         LoraPair pair = LoraPair.linear(2, 3, 4, new float[6], new float[8], 2);
-        Map<String, TensorData> tensors = LoraFormats.diffusersTensors(List.of(LoraWeights.of(Component.UNET, Map.of(Q, pair))));
+        Map<String, TensorData> tensors =
+                LoraFormats.diffusersTensors(List.of(LoraWeights.of(Component.UNET, Map.of(Q, pair))));
         Path file = folder.resolve("m.safetensors");
         SafetensorsWriter.write(
                 file, tensors, Map.of("lora_adapter_metadata", "{\"unet.r\": 2, \"unet.lora_alpha\": 16}"));
@@ -94,16 +96,23 @@ class LoraFormatsTest {
         assertThatExceptionOfType(CheckpointException.class)
                 .isThrownBy(() -> LoraFormats.read(file))
                 .withMessageContaining("TEXT_ENCODER");
-        LoraFormats.writeKohya(folder.resolve("k.safetensors"), all.values(), KohyaMetadata.stableDiffusion15().build());
-        assertThat(LoraFormats.readAll(folder.resolve("k.safetensors")).get(Component.TEXT_ENCODER).modules())
+        LoraFormats.writeKohya(
+                folder.resolve("k.safetensors"),
+                all.values(),
+                KohyaMetadata.stableDiffusion15().build());
+        assertThat(LoraFormats.readAll(folder.resolve("k.safetensors"))
+                        .get(Component.TEXT_ENCODER)
+                        .modules())
                 .containsOnlyKeys("text_model.encoder.layers.0.self_attn.q_proj");
     }
 
     @Test
     void everythingThatIsNoLoraIsNamed() {
         Map<String, TensorData> tensors = Map.of(
-                "unet." + Q + ".lora_A.weight", TensorData.of(new float[6], 2, 3),
-                "lora_unet_x.hada_w1_a", TensorData.of(new float[6], 2, 3));
+                "unet." + Q + ".lora_A.weight",
+                TensorData.of(new float[6], 2, 3),
+                "lora_unet_x.hada_w1_a",
+                TensorData.of(new float[6], 2, 3));
         Path file = folder.resolve("bad.safetensors");
         SafetensorsWriter.write(file, tensors, Map.of());
 

@@ -75,8 +75,8 @@ class SafetensorsTest {
                 "{'a': | 0 | | JSON",
                 "{} {} | 0 | | goes on",
             })
-    void aLyingHeaderIsRefusedWithTheTensorAndTheReason(
-            String header, int dataBytes, String tensor, String reason) throws IOException {
+    void aLyingHeaderIsRefusedWithTheTensorAndTheReason(String header, int dataBytes, String tensor, String reason)
+            throws IOException {
         Path file = write(header.replace('\'', '"'), dataBytes);
 
         assertThatExceptionOfType(SafetensorsException.class)
@@ -92,7 +92,10 @@ class SafetensorsTest {
             Path file = folder.resolve("long.safetensors");
             Files.write(
                     file,
-                    ByteBuffer.allocate(12).order(ByteOrder.LITTLE_ENDIAN).putLong(length).array());
+                    ByteBuffer.allocate(12)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .putLong(length)
+                            .array());
             assertThatExceptionOfType(SafetensorsException.class).isThrownBy(() -> SafetensorsFile.open(file));
         }
     }
@@ -136,8 +139,8 @@ class SafetensorsTest {
     }
 
     @Property(tries = 500)
-    void aMutatedFileIsReadOrRefusedButNeverWorse(@ForAll Random random, @ForAll @IntRange(min = 1, max = 8) int changes)
-            throws IOException {
+    void aMutatedFileIsReadOrRefusedButNeverWorse(
+            @ForAll Random random, @ForAll @IntRange(min = 1, max = 8) int changes) throws IOException {
         byte[] bytes = SafetensorsWriter.toBytes(
                 Map.of(
                         "a.weight", TensorData.of(new float[6], 2, 3),
@@ -145,7 +148,8 @@ class SafetensorsTest {
                         "c.alpha", TensorData.of(new float[] {1})),
                 Map.of("format", "pt"));
         for (int i = 0; i < changes; i++) {
-            bytes[random.nextInt(bytes.length)] = (byte) (random.nextBoolean() ? random.nextInt(256) : "0123456789[]{},:\"".charAt(random.nextInt(17)));
+            bytes[random.nextInt(bytes.length)] = (byte)
+                    (random.nextBoolean() ? random.nextInt(256) : "0123456789[]{},:\"".charAt(random.nextInt(17)));
         }
         if (random.nextBoolean()) {
             bytes = Arrays.copyOf(bytes, random.nextInt(bytes.length + 16));

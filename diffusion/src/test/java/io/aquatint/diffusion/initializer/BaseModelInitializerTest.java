@@ -37,7 +37,8 @@ class BaseModelInitializerTest {
     void anotherSeedGivesOtherWeights() throws IOException {
         BaseModelInitializer.create(folder.resolve("c"), 8);
         String unet = "unet/diffusion_pytorch_model.safetensors";
-        assertThat(Files.mismatch(folder.resolve("a").resolve(unet), folder.resolve("c").resolve(unet)))
+        assertThat(Files.mismatch(
+                        folder.resolve("a").resolve(unet), folder.resolve("c").resolve(unet)))
                 .isNotEqualTo(-1);
     }
 
@@ -56,11 +57,13 @@ class BaseModelInitializerTest {
                 NDManager scope = model.manager().newSubManager()) {
             NDArray noise = scope.randomNormal(new Shape(1, 4, 8, 8));
             NDArray context = model.encodeText(scope, List.of("a photo of sks dog, 東京"));
-            NDArray predicted = model.adapted(List.of()).predict(scope, noise, scope.create(new float[] {500}), context);
+            NDArray predicted =
+                    model.adapted(List.of()).predict(scope, noise, scope.create(new float[] {500}), context);
             assertThat(predicted.getShape()).isEqualTo(new Shape(1, 4, 8, 8));
             assertThat(deviation(predicted)).isBetween(0.01, 3.0);
             NDArray picture = scope.randomUniform(-1, 1, new Shape(1, 3, 64, 64));
-            NDArray latent = model.encodeImages(scope, picture).mean().mul((float) model.vaeConfig().scalingFactor());
+            NDArray latent = model.encodeImages(scope, picture).mean().mul((float)
+                    model.vaeConfig().scalingFactor());
             assertThat(deviation(latent)).isBetween(0.2, 5.0);
         }
     }

@@ -36,7 +36,8 @@ class ParityTest {
                 "tokenizer-tiny.json",
                 "unet.safetensors",
                 "vae.safetensors")) {
-            Files.copy(Golden.path("sd15/cases/" + name), folder.resolve("cases").resolve(name));
+            Files.copy(
+                    Golden.path("sd15/cases/" + name), folder.resolve("cases").resolve(name));
         }
 
         int exit = run(folder);

@@ -47,8 +47,8 @@ class StableDiffusionTest {
         graph.returns(output.lastHiddenState(), output.penultimateHiddenState(), output.pooled());
         try (NDManager scope = model.manager().newSubManager();
                 CompiledGraph compiled = CompiledGraph.compile(scope, graph)) {
-            Weights weights = Weights.load(
-                    scope, model.folder().weights("text_encoder"), compiled.weightNames(), Set.of());
+            Weights weights =
+                    Weights.load(scope, model.folder().weights("text_encoder"), compiled.weightNames(), Set.of());
             var outputs = compiled.run(scope, weights, Weights.toDevice(scope, file.read("input_ids")));
             assertClose("text-encoder last", outputs.get(0), file, "last_hidden_state", 1e-4);
             assertClose("text-encoder penultimate", outputs.get(1), file, "penultimate_hidden_state", 1e-4);

@@ -46,7 +46,11 @@ class TextToImageTest {
                 AdaptedModel adapted = model.adapted(List.of())) {
             NDArray noise = Weights.toDevice(scope, file.read("initial_latent"));
             NDArray latent = TextToImage.denoise(model, adapted, request(Sampler.Kind.DDIM, 0), noise);
-            NDArray pixels = TextToImage.decode(scope, model, latent).div(2).add(0.5f).clip(0, 1).transpose(0, 2, 3, 1);
+            NDArray pixels = TextToImage.decode(scope, model, latent)
+                    .div(2)
+                    .add(0.5f)
+                    .clip(0, 1)
+                    .transpose(0, 2, 3, 1);
             double error = Golden.relativeError(pixels, file.read("image.ddim").toFloats());
             assertThat(error).isLessThan(1e-3);
         }
@@ -54,10 +58,13 @@ class TextToImageTest {
 
     @Test
     void theSameSeedGivesTheSamePictureAndAnotherSeedAnother() {
-        byte[] first = TextToImage.generate(model, List.of(), request(Sampler.Kind.DDIM, 1)).toPng();
-        assertThat(TextToImage.generate(model, List.of(), request(Sampler.Kind.DDIM, 1)).toPng())
+        byte[] first = TextToImage.generate(model, List.of(), request(Sampler.Kind.DDIM, 1))
+                .toPng();
+        assertThat(TextToImage.generate(model, List.of(), request(Sampler.Kind.DDIM, 1))
+                        .toPng())
                 .isEqualTo(first);
-        assertThat(TextToImage.generate(model, List.of(), request(Sampler.Kind.DDIM, 2)).toPng())
+        assertThat(TextToImage.generate(model, List.of(), request(Sampler.Kind.DDIM, 2))
+                        .toPng())
                 .isNotEqualTo(first);
     }
 
