@@ -92,6 +92,7 @@ public final class CompiledGraph implements AutoCloseable {
         arguments.addAll(List.of(inputs));
         boolean gradMode = JniUtils.isGradMode();
         JniUtils.setGradMode(true);
+        JniUtils.setGraphExecutorOptimize(false); // of this thread; profiling costs more than it brings
         try {
             NDList results = IValueUtils.forward(module, arguments, true);
             results.attach(outputs);
