@@ -1,0 +1,141 @@
+package io.aquatint.ingest.image;
+
+import com.drew.imaging.ImageMetadataReader;
+import com.drew.imaging.ImageProcessingException;
+import com.drew.metadata.exif.ExifIFD0Directory;
+import io.aquatint.events.Crop;
+import io.aquatint.events.PixelSize;
+import io.aquatint.events.RejectionReason;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
+import java.util.HexFormat;
+import javax.imageio.ImageIO;
+
+/**
+ * Makes a picture ready for training: upright by its EXIF orientation, RGB, the centre square, resized by Lanczos, as a PNG
+ * without metadata. The pixels are those that Pillow would give.
+ */
+public final class ImagePreparer {
+    private ImagePreparer() {}
+
+    /**
+     * @param file JPEG, PNG, WebP, GIF (its first frame) or BMP, whatever its name says
+     * @param size the side of the result in pixels
+     * @throws RejectedImageException if the picture is refused; nothing above the limits is decoded
+     */
+    public static Prepared prepare(byte[] file, int size, Limits limits) {
+        if (file.length > limits.bytes()) {
+            throw new RejectedImageException(
+                    RejectionReason.TOO_MANY_BYTES, "%d bytes; %d are allowed".formatted(file.length, limits.bytes()));
+        }
+        SourceFormat format = SourceFormat.of(file);
+        RgbImage upright = ImageDecoder.decode(file, format, limits).upright(orientation(file));
+        int side = Math.min(upright.width(), upright.height());
+        int left = (upright.width() - side) / 2;
+        int top = (upright.height() - side) / 2;
+        RgbImage result = Lanczos.resize(upright.crop(left, top, side), size, size);
+        byte[] png = png(result);
+        return new Prepared(
+                png,
+                sha256(png),
+                format.name(),
+                new PixelSize(upright.width(), upright.height()),
+                new PixelSize(size, size),
+                new Crop(left, top, side),
+                sharpness(result),
+                perceptualHash(result));
+    }
+
+    /** The SHA-256 in hex. */
+    public static String sha256(byte[] bytes) {
+        try {
+            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        }
+    }
+
+    /** The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read. */
+    private static int orientation(byte[] file) {
+        try {
+            ExifIFD0Directory exif = ImageMetadataReader.readMetadata(new ByteArrayInputStream(file))
+                    .getFirstDirectoryOfType(ExifIFD0Directory.class);
+            Integer orientation = exif == null ? null : exif.getInteger(ExifIFD0Directory.TAG_ORIENTATION);
+            return orientation == null ? 1 : orientation;
+        } catch (ImageProcessingException e) {
+            return 1; // the picture itself was decoded: broken metadata is no reason to refuse it
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static byte[] png(RgbImage image) {
+        BufferedImage buffered = new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_3BYTE_BGR);
+        int[] samples = new int[image.rgb().length];
+        for (int i = 0; i < samples.length; i++) {
+            samples[i] = image.rgb()[i] & 0xff;
+        }
+        buffered.getRaster().setPixels(0, 0, image.width(), image.height(), samples);
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try {
+            if (!ImageIO.write(buffered, "png", bytes)) {
+                throw new IllegalStateException("this Java has no PNG writer");
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
+    }
+
+    /** The variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000). */
+    private static double sharpness(RgbImage image) {
+        double[] luma = image.luma();
+        int width = image.width();
+        double sum = 0;
+        double squares = 0;
+        int count = 0;
+        for (int y = 1; y < image.height() - 1; y++) {
+            for (int x = 1; x < width - 1; x++) {
+                int i = y * width + x;
+                double laplacian = luma[i - 1] + luma[i + 1] + luma[i - width] + luma[i + width] - 4 * luma[i];
+                sum += laplacian;
+                squares += laplacian * laplacian;
+                count++;
+            }
+        }
+        return count == 0 ? 0 : squares / count - (sum / count) * (sum / count);
+    }
+
+    /** The signs of the 8 x 8 lowest frequencies of the 32 x 32 picture's cosine transform against their median. */
+    private static String perceptualHash(RgbImage image) {
+        int n = 32;
+        double[] luma = Lanczos.resize(image, n, n).luma();
+        double[] low = new double[64];
+        for (int v = 0; v < 8; v++) {
+            for (int u = 0; u < 8; u++) {
+                double sum = 0;
+                for (int y = 0; y < n; y++) {
+                    for (int x = 0; x < n; x++) {
+                        sum += luma[y * n + x]
+                                * Math.cos(Math.PI * (2 * x + 1) * u / (2.0 * n))
+                                * Math.cos(Math.PI * (2 * y + 1) * v / (2.0 * n));
+                    }
+                }
+                low[8 * v + u] = sum;
+            }
+        }
+        double[] sorted = Arrays.copyOfRange(low, 1, 64);
+        Arrays.sort(sorted);
+        long hash = 0;
+        for (double frequency : low) {
+            hash = hash << 1 | (frequency > sorted[31] ? 1 : 0);
+        }
+        return HexFormat.of().toHexDigits(hash);
+    }
+}
