@@ -1,4 +1,4 @@
-/** The launcher: demo, up, upload, watch, prepare, parity. */
+/** The launcher. */
 @NullMarked
 package io.aquatint.cli;
 

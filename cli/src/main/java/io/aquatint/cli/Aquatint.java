@@ -1,0 +1,46 @@
+package io.aquatint.cli;
+
+import java.util.Arrays;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/** The command {@code aquatint}. */
+@Command(
+        name = "aquatint",
+        description = "Trains image models from a stream.",
+        version = "Aquatint 0.1.0",
+        mixinStandardHelpOptions = true,
+        subcommands = {PrepareCommand.class, ParityCommand.class})
+public final class Aquatint implements Runnable {
+    @CommandLine.Spec
+    private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
+
+    @Option(names = "--debug", scope = CommandLine.ScopeType.INHERIT, description = "Show the stack trace of an error.")
+    private boolean debug;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "name a command");
+    }
+
+    /** Runs a command line; the result is the exit code: 0, 1 for a failure, 2 for a wrong command line. */
+    static int execute(String... arguments) {
+        return new CommandLine(new Aquatint())
+                .setExecutionExceptionHandler((exception, commandLine, parsed) -> {
+                    if (Arrays.asList(arguments).contains("--debug")) {
+                        exception.printStackTrace(commandLine.getErr());
+                    }
+                    String message = exception.getMessage();
+                    commandLine.getErr().println("aquatint: " + (message == null ? exception.toString() : message));
+                    return 1;
+                })
+                .execute(arguments);
+    }
+
+    public static void main(String[] arguments) {
+        System.setProperty("OPT_OUT_TRACKING", "true"); // DJL's
+        System.exit(execute(arguments));
+    }
+}
