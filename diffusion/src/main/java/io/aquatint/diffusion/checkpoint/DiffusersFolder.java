@@ -169,7 +169,7 @@ public final class DiffusersFolder {
         weightMap.properties().forEach(entry -> {
             String file = entry.getValue().asText();
             Path shard = index.resolveSibling(file);
-            if (!shard.normalize().startsWith(index.getParent().normalize()) || !Files.isRegularFile(shard)) {
+            if (!shard.normalize().startsWith(index.resolveSibling("").normalize()) || !Files.isRegularFile(shard)) {
                 problems.add("the shard " + file + " of " + entry.getKey() + " is missing");
                 return;
             }

@@ -107,11 +107,14 @@ public final class ModelConfig {
     /** Refuses every value but the one that is implemented; absent is fine. */
     public void supports(String key, Object only) {
         JsonNode node = root.path(key);
-        boolean same = node.isMissingNode()
-                || node.isNull()
-                || (only instanceof Number number && node.isNumber()
-                        ? node.asDouble() == number.doubleValue()
-                        : node.asText().equals(only.toString()));
+        boolean same;
+        if (node.isMissingNode() || node.isNull()) {
+            same = true;
+        } else if (only instanceof Number number && node.isNumber()) {
+            same = node.asDouble() == number.doubleValue();
+        } else {
+            same = node.asText().equals(only.toString());
+        }
         if (!same) {
             throw unsupported(key);
         }

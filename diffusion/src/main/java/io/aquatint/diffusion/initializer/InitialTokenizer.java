@@ -31,13 +31,15 @@ record InitialTokenizer(Map<String, Integer> vocabulary, List<String> merges) {
                     counts.merge(word.get(i) + " " + word.get(i + 1), 1, Integer::sum);
                 }
             }
-            String best = null;
+            String best = "";
+            int most = 0;
             for (Map.Entry<String, Integer> entry : counts.entrySet()) {
-                if (best == null || entry.getValue() > counts.get(best)) {
+                if (entry.getValue() > most) {
+                    most = entry.getValue();
                     best = entry.getKey();
                 }
             }
-            if (best == null) {
+            if (best.isEmpty()) {
                 break;
             }
             String[] pair = best.split(" ");

@@ -65,10 +65,11 @@ public final class ValidationLoss {
             throw new IllegalArgumentException(
                     "losses at timesteps %s, but at step 0 at %s".formatted(losses.keySet(), initial.keySet()));
         }
-        return losses.entrySet().stream()
-                .mapToDouble(entry -> entry.getValue() / initial.get(entry.getKey()))
-                .average()
-                .orElseThrow();
+        double sum = 0;
+        for (Map.Entry<Integer, Double> loss : losses.entrySet()) {
+            sum += loss.getValue() / initial.getOrDefault(loss.getKey(), Double.NaN);
+        }
+        return sum / losses.size();
     }
 
     private static Map<Integer, Double> evaluate(StableDiffusion model, AdaptedModel adapted, TrainingExample example) {
