@@ -1,0 +1,134 @@
+package io.aquatint.registry;
+
+import io.aquatint.diffusion.adapter.LoraConfig;
+import io.aquatint.diffusion.adapter.LoraLayout;
+import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.KohyaMetadata;
+import io.aquatint.diffusion.checkpoint.LoraFormats;
+import io.aquatint.diffusion.checkpoint.LoraPair;
+import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.events.TrainingRequested;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Writes an adapter in the forms that other tools read, then reads each file again and checks it: it adapts just the layers that
+ * the training was to adapt, every layer fits the base model, and every number is the one that was trained.
+ */
+final class AdapterFiles {
+    /** The two files of a version. */
+    record Written(Path diffusers, Path kohya) {}
+
+    private AdapterFiles() {}
+
+    /** The diffusers file's name, which diffusers looks for. */
+    static final String DIFFUSERS_NAME = "pytorch_lora_weights.safetensors";
+
+    /** The kohya file's name: people collect these in one folder, so it says what it is. */
+    static String kohyaName(TrainingRequested request) {
+        return request.dataset() + "-v" + request.batch() + "-kohya.safetensors";
+    }
+
+    /**
+     * Writes both files of a version into a folder.
+     *
+     * @param adapter the checkpoint's adapter, in any form
+     * @param unet the weights of the base model's UNet
+     * @return the files, each checked
+     * @throws CheckpointException with all that does not fit; what was written then is not to be used
+     */
+    static Written write(
+            Path adapter, TensorSource unet, TrainingRequested request, int step, Instant createdAt, Path folder) {
+        LoraWeights trained = LoraFormats.read(adapter);
+        verify(adapter, trained, unet, request);
+
+        Path diffusers = folder.resolve(DIFFUSERS_NAME);
+        LoraFormats.writeDiffusers(diffusers, trained, Map.of());
+        verifyWritten(diffusers, trained, unet, request);
+
+        Path kohya = folder.resolve(kohyaName(request));
+        LoraFormats.writeKohya(kohya, trained, kohyaMetadata(request, step, createdAt));
+        verifyWritten(kohya, trained, unet, request);
+
+        return new Written(diffusers, kohya);
+    }
+
+    private static KohyaMetadata kohyaMetadata(TrainingRequested request, int step, Instant createdAt) {
+        return KohyaMetadata.stableDiffusion15()
+                .title(request.dataset() + "-v" + request.batch())
+                .triggerPhrase(request.spec().triggerWord())
+                .date(createdAt.toString())
+                .resolution(request.spec().resolution())
+                .trainImages(request.images().size())
+                .steps(step)
+                .seed(request.spec().seed())
+                .learningRate(request.spec().learningRate())
+                .optimizer("AdamW")
+                .build();
+    }
+
+    private static void verifyWritten(Path file, LoraWeights trained, TensorSource unet, TrainingRequested request) {
+        LoraWeights read = LoraFormats.read(file);
+        verify(file, read, unet, request);
+        List<String> changed = new ArrayList<>();
+        trained.modules().forEach((module, pair) -> {
+            LoraPair again = read.modules().get(module);
+            if (again == null || !sameChange(pair, again)) {
+                changed.add(module);
+            }
+        });
+        if (!changed.isEmpty()) {
+            throw new CheckpointException(file.getFileName() + " holds other numbers than were trained in: " + changed);
+        }
+    }
+
+    private static void verify(Path file, LoraWeights adapter, TensorSource unet, TrainingRequested request) {
+        adapter.verifyAgainst(unet);
+        LoraConfig config = new LoraConfig(
+                request.spec().rank(), request.spec().alpha(), request.spec().targetModules());
+        Set<String> expected = LoraLayout.of(unet, config).sites().keySet();
+        Set<String> found = adapter.modules().keySet();
+        if (!found.equals(expected)) {
+            throw new CheckpointException("%s does not adapt what the training was to adapt: missing %s, too many %s"
+                    .formatted(file.getFileName(), difference(expected, found), difference(found, expected)));
+        }
+        List<String> notFinite = new ArrayList<>();
+        adapter.modules().forEach((module, pair) -> {
+            if (!finite(pair.down()) || !finite(pair.up())) {
+                notFinite.add(module);
+            }
+        });
+        if (!notFinite.isEmpty()) {
+            throw new CheckpointException(file.getFileName() + " holds values that are no numbers in: " + notFinite);
+        }
+    }
+
+    /** Both change the weight alike: the files differ in whether the scale is in {@code up} or beside it. */
+    private static boolean sameChange(LoraPair one, LoraPair other) {
+        LoraPair first = one.folded();
+        LoraPair second = other.folded();
+        return Arrays.equals(first.down(), second.down()) && Arrays.equals(first.up(), second.up());
+    }
+
+    private static boolean finite(float[] values) {
+        for (float value : values) {
+            if (!Float.isFinite(value)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static Set<String> difference(Set<String> of, Set<String> without) {
+        Set<String> rest = new TreeSet<>(of);
+        rest.removeAll(without);
+        return rest;
+    }
+}
