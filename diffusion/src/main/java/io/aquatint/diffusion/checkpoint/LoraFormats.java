@@ -152,14 +152,14 @@ public final class LoraFormats {
 
         double alpha(String module, long rank) {
             JsonNode patterns = setting("alpha_pattern");
-            double alpha = setting("lora_alpha").asDouble(rank);
+            double alpha = setting("lora_alpha").asDouble((double) rank);
             for (Map.Entry<String, JsonNode> pattern : patterns.properties()) {
                 if (module.equals(pattern.getKey()) || module.endsWith("." + pattern.getKey())) {
                     alpha = pattern.getValue().asDouble(alpha);
                 }
             }
             boolean rankStabilised = setting("use_rslora").asBoolean(false); // alpha / sqrt(rank)
-            return rankStabilised ? alpha * Math.sqrt(rank) : alpha;
+            return rankStabilised ? alpha * Math.sqrt((double) rank) : alpha;
         }
 
         private JsonNode setting(String name) {

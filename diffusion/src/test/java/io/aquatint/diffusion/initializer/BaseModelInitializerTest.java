@@ -16,11 +16,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class BaseModelInitializerTest {
-    @TempDir
-    static Path folder;
+    private static Path folder;
 
     @BeforeAll
-    static void create() {
+    static void create(@TempDir Path temporary) {
+        folder = temporary;
         BaseModelInitializer.create(folder.resolve("a"), 7);
     }
 

@@ -12,6 +12,7 @@ import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
 import io.aquatint.diffusion.graph.Weights;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -35,8 +36,8 @@ class LoraFusionTest {
         LoraWeights a = lora("a/pytorch_lora_weights");
         LoraWeights b = lora("b-kohya");
         float[] expected = weight(List.of());
-        add(expected, a.modules().get(MODULE), 0.7);
-        add(expected, b.modules().get(MODULE), 0.5 * 2); // alpha 8 at rank 4
+        add(expected, pair(a), 0.7);
+        add(expected, pair(b), 0.5 * 2); // alpha 8 at rank 4
         float[] fused = weight(List.of(new WeightedLora(a, 0.7), new WeightedLora(b, 0.5)));
         assertThat(Golden.relativeError(fused, expected)).isLessThan(1e-6);
     }
@@ -75,6 +76,10 @@ class LoraFusionTest {
                 weight[row * pair.in() + column] += (float) (strength * sum);
             }
         }
+    }
+
+    private static LoraPair pair(LoraWeights adapter) {
+        return Objects.requireNonNull(adapter.modules().get(MODULE));
     }
 
     private static LoraWeights lora(String name) {

@@ -24,9 +24,6 @@ import org.junit.jupiter.api.io.TempDir;
 class StableDiffusionTest {
     private static StableDiffusion model;
 
-    @TempDir
-    Path empty;
-
     @BeforeAll
     static void load() {
         model = StableDiffusion.load(Golden.path("sd15/model"));
@@ -83,7 +80,7 @@ class StableDiffusionTest {
     }
 
     @Test
-    void aFolderThatIsNoModelIsRefused() {
+    void aFolderThatIsNoModelIsRefused(@TempDir Path empty) {
         assertThatThrownBy(() -> StableDiffusion.load(empty))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining("model_index.json");

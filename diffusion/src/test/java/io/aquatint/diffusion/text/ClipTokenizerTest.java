@@ -14,9 +14,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ClipTokenizerTest {
-    @TempDir
-    Path empty;
-
     @Test
     void everyCaseOfTheTinyVocabularyIsAsTransformersSays() throws IOException {
         assertCases(Golden.path("sd15/model/tokenizer"), Golden.path("sd15/cases/tokenizer-tiny.json"));
@@ -48,7 +45,7 @@ class ClipTokenizerTest {
     }
 
     @Test
-    void aFolderWithoutAVocabularyIsRefusedByName() {
+    void aFolderWithoutAVocabularyIsRefusedByName(@TempDir Path empty) {
         assertThatThrownBy(() -> ClipTokenizer.load(empty))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining("vocab.json is missing");

@@ -42,8 +42,8 @@ class ValidationLossTest {
         Map<Integer, Double> first = ValidationLoss.evaluate(model, null, List.of(example(1)));
         Map<Integer, Double> second = ValidationLoss.evaluate(model, null, List.of(example(2)));
         Map<Integer, Double> both = ValidationLoss.evaluate(model, null, List.of(example(1), example(2)));
-        both.forEach((timestep, loss) ->
-                assertThat(loss).isCloseTo((first.get(timestep) + second.get(timestep)) / 2, within(1e-9)));
+        both.forEach((timestep, loss) -> assertThat(loss)
+                .isCloseTo((first.getOrDefault(timestep, 0.0) + second.getOrDefault(timestep, 0.0)) / 2, within(1e-9)));
     }
 
     @Test
