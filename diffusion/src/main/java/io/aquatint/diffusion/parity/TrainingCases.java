@@ -88,7 +88,7 @@ final class TrainingCases {
         golden.compare("grad_norms", norms);
     }
 
-    private static LoraStep.Batch batch(NDManager scope, GoldenCase golden, int step, boolean textAndTime) {
+    static LoraStep.Batch batch(NDManager scope, GoldenCase golden, int step, boolean textAndTime) {
         NoiseSchedule schedule = SchedulerCases.schedule(golden.meta());
         float[] timesteps = golden.row("timesteps", step);
         float[] latents = golden.row("latents", step);

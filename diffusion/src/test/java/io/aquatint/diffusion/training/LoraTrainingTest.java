@@ -95,8 +95,8 @@ class LoraTrainingTest {
 
     @Test
     void theNumberOfLiveNativeArraysIsFlatOverAHundredSteps() {
-        try (LoraTraining training = LoraTraining.start(model, LORA, config(110, 1e-4), examples())) {
-            for (int i = 0; i < 10; i++) {
+        try (LoraTraining training = LoraTraining.start(model, LORA, config(105, 1e-4), examples())) {
+            for (int i = 0; i < 5; i++) {
                 training.step();
             }
             int before = liveArrays();
