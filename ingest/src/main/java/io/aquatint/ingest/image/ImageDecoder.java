@@ -1,5 +1,6 @@
 package io.aquatint.ingest.image;
 
+import io.aquatint.events.PixelSize;
 import io.aquatint.events.RejectionReason;
 import java.awt.image.BufferedImage;
 import java.awt.image.IndexColorModel;
@@ -8,8 +9,11 @@ import java.awt.image.Raster;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Iterator;
-import java.util.function.IntPredicate;
+import java.util.List;
+import java.util.Locale;
 import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
@@ -27,20 +31,93 @@ final class ImageDecoder {
 
     /** @throws RejectedImageException if the picture is too large, too small or damaged */
     static RgbImage decode(byte[] file, SourceFormat format, Limits limits) {
-        ImageReader reader = reader(format);
-        try (ImageInputStream input = ImageIO.createImageInputStream(new ByteArrayInputStream(file))) {
-            reader.setInput(input, true, true);
-            checkSize(reader.getWidth(0), reader.getHeight(0), limits);
-            format.checkComplete(file);
-            return format == SourceFormat.JPEG && components(file) == 4
-                    ? fromCmyk(reader.readRaster(0, null), adobeTransform(file))
-                    : fromImage(reader.read(0));
+        try {
+            return switch (format) {
+                case JPEG -> jpeg(file, limits);
+                case PNG -> png(file, limits);
+                case GIF -> gif(file, limits);
+                case WEBP -> webp(file, limits);
+                case BMP -> fromImage(read(file, format, limits));
+            };
         } catch (EOFException e) {
             throw new RejectedImageException(RejectionReason.TRUNCATED, format + " ends too early", e);
         } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException | NegativeArraySizeException e) {
             format.checkComplete(file);
             throw new RejectedImageException(
                     RejectionReason.CORRUPT, "the %s cannot be decoded: %s".formatted(format, e.getMessage()), e);
+        }
+    }
+
+    private static RgbImage jpeg(byte[] file, Limits limits) throws IOException {
+        PixelSize size = JpegFile.size(file);
+        checkSize(size.width(), size.height(), limits);
+        JpegFile jpeg = JpegFile.read(file);
+        byte[] pixels = jpeg.pixelsOnly();
+        if (jpeg.components() < 4) {
+            return fromImage(read(pixels, SourceFormat.JPEG, limits));
+        }
+        return withReader(
+                pixels, SourceFormat.JPEG, limits, reader -> fromCmyk(reader.readRaster(0, null), jpeg.isYcck()));
+    }
+
+    private static RgbImage png(byte[] file, Limits limits) throws IOException {
+        if (file.length < 24) {
+            throw new RejectedImageException(RejectionReason.TRUNCATED, "the PNG ends within its header");
+        }
+        ByteBuffer bytes = ByteBuffer.wrap(file);
+        checkSize(bytes.getInt(16), bytes.getInt(20), limits);
+        return fromImage(read(PngFile.pixelsOnly(file), SourceFormat.PNG, limits));
+    }
+
+    /** Around a first frame that is smaller than the canvas is the transparent colour, or else the palette's first. */
+    private static RgbImage gif(byte[] file, Limits limits) throws IOException {
+        GifFile gif = GifFile.read(file);
+        checkSize(gif.canvasWidth(), gif.canvasHeight(), limits);
+        BufferedImage frame = read(file, SourceFormat.GIF, limits.withSmallestSide(1));
+        int index = Math.max(0, gif.transparent());
+        int around = frame.getColorModel() instanceof IndexColorModel palette && index < palette.getMapSize()
+                ? palette.getRGB(index)
+                : 0;
+        return fromImage(frame).on(gif.canvasWidth(), gif.canvasHeight(), gif.left(), gif.top(), around);
+    }
+
+    private static RgbImage webp(byte[] file, Limits limits) throws IOException {
+        SourceFormat.WEBP.checkComplete(file);
+        WebPFile.Frame frame = WebPFile.firstFrame(file);
+        if (frame == null) {
+            return fromImage(read(file, SourceFormat.WEBP, limits));
+        }
+        checkSize(frame.canvasWidth(), frame.canvasHeight(), limits);
+        return fromImage(read(frame.file(), SourceFormat.WEBP, limits.withSmallestSide(1)))
+                .on(frame.canvasWidth(), frame.canvasHeight(), frame.left(), frame.top(), 0);
+    }
+
+    /** What is done with a reader. */
+    private interface Reading<T> {
+        T with(ImageReader reader) throws IOException;
+    }
+
+    private static BufferedImage read(byte[] file, SourceFormat format, Limits limits) throws IOException {
+        return withReader(file, format, limits, reader -> reader.read(0));
+    }
+
+    private static <T> T withReader(byte[] file, SourceFormat format, Limits limits, Reading<T> reading)
+            throws IOException {
+        ImageReader reader = reader(format);
+        List<String> warnings = new ArrayList<>();
+        try (ImageInputStream input = ImageIO.createImageInputStream(new ByteArrayInputStream(file))) {
+            reader.addIIOReadWarningListener((source, warning) -> warnings.add(warning));
+            reader.setInput(input, true, true);
+            checkSize(reader.getWidth(0), reader.getHeight(0), limits);
+            format.checkComplete(file);
+            T result = reading.with(reader);
+            for (String warning : warnings) {
+                if (warning.toLowerCase(Locale.ROOT).contains("premature end")) {
+                    throw new RejectedImageException(
+                            RejectionReason.TRUNCATED, "pixels of the %s are missing: %s".formatted(format, warning));
+                }
+            }
+            return result;
         } finally {
             reader.dispose();
         }
@@ -48,7 +125,8 @@ final class ImageDecoder {
 
     private static void checkSize(int width, int height, Limits limits) {
         if (width < 1 || height < 1) {
-            throw new RejectedImageException(RejectionReason.CORRUPT, "it says it is %d x %d pixels".formatted(width, height));
+            throw new RejectedImageException(
+                    RejectionReason.CORRUPT, "it says it is %d x %d pixels".formatted(width, height));
         }
         if ((long) width * height > limits.pixels()) {
             throw new RejectedImageException(
@@ -112,8 +190,11 @@ final class ImageDecoder {
         return new RgbImage(width, height, rgb);
     }
 
-    /** Adobe's files hold inverted CMYK, or YCCK, whose first three components are the YCbCr of inverted CMY. */
-    private static RgbImage fromCmyk(Raster raster, int transform) {
+    /**
+     * JPEG holds inverted CMYK, as Adobe writes it (Pillow takes every CMYK JPEG to be so), or YCCK: then the first three
+     * components are YCbCr.
+     */
+    private static RgbImage fromCmyk(Raster raster, boolean ycck) {
         int width = raster.getWidth();
         int height = raster.getHeight();
         byte[] rgb = new byte[3 * width * height];
@@ -126,7 +207,7 @@ final class ImageDecoder {
                 int third = row[4 * x + 2];
                 int black = row[4 * x + 3];
                 int to = 3 * (y * width + x);
-                if (transform == 2) {
+                if (ycck) {
                     double luma = first;
                     double blue = second - 128;
                     double red = third - 128;
@@ -137,49 +218,19 @@ final class ImageDecoder {
                     second = 255 - second;
                     third = 255 - third;
                 }
-                boolean inverted = transform >= 0;
-                rgb[to] = multiply(first, black, inverted);
-                rgb[to + 1] = multiply(second, black, inverted);
-                rgb[to + 2] = multiply(third, black, inverted);
+                rgb[to] = multiply(first, black);
+                rgb[to + 1] = multiply(second, black);
+                rgb[to + 2] = multiply(third, black);
             }
         }
         return new RgbImage(width, height, rgb);
     }
 
-    private static byte multiply(int ink, int black, boolean inverted) {
-        int light = inverted ? ink : 255 - ink;
-        int white = inverted ? black : 255 - black;
+    private static byte multiply(int light, int white) {
         return (byte) Math.round(light * white / 255.0);
     }
 
     private static int clamp(double value) {
         return (int) Math.max(0, Math.min(255, Math.round(value)));
-    }
-
-    /** The number of components in a JPEG's frame header, 0 if there is none. */
-    private static int components(byte[] file) {
-        int frame = segment(file, marker -> marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc);
-        return frame < 0 || frame + 9 >= file.length ? 0 : file[frame + 9] & 0xff;
-    }
-
-    /** The transform of Adobe's marker, or -1 where there is none. */
-    private static int adobeTransform(byte[] file) {
-        int adobe = segment(file, marker -> marker == 0xee);
-        return adobe < 0 || adobe + 15 >= file.length ? -1 : file[adobe + 15] & 0xff;
-    }
-
-    private static int segment(byte[] file, IntPredicate wanted) {
-        int position = 2;
-        while (position + 4 <= file.length && (file[position] & 0xff) == 0xff) {
-            int marker = file[position + 1] & 0xff;
-            if (wanted.test(marker)) {
-                return position;
-            }
-            if (marker == 0xda || marker == 0xd9) {
-                return -1;
-            }
-            position += marker == 0xff ? 1 : 2 + ((file[position + 2] & 0xff) << 8 | file[position + 3] & 0xff);
-        }
-        return -1;
     }
 }

@@ -1,13 +1,9 @@
 package io.aquatint.ingest.image;
 
-import com.drew.imaging.ImageMetadataReader;
-import com.drew.imaging.ImageProcessingException;
-import com.drew.metadata.exif.ExifIFD0Directory;
 import io.aquatint.events.Crop;
 import io.aquatint.events.PixelSize;
 import io.aquatint.events.RejectionReason;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -35,7 +31,7 @@ public final class ImagePreparer {
                     RejectionReason.TOO_MANY_BYTES, "%d bytes; %d are allowed".formatted(file.length, limits.bytes()));
         }
         SourceFormat format = SourceFormat.of(file);
-        RgbImage upright = ImageDecoder.decode(file, format, limits).upright(orientation(file));
+        RgbImage upright = ImageDecoder.decode(file, format, limits).upright(Exif.orientation(file, format));
         int side = Math.min(upright.width(), upright.height());
         int left = (upright.width() - side) / 2;
         int top = (upright.height() - side) / 2;
@@ -58,20 +54,6 @@ public final class ImagePreparer {
             return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every Java has SHA-256", e);
-        }
-    }
-
-    /** The EXIF orientation, 1 to 8; 1 where there is none or it cannot be read. */
-    private static int orientation(byte[] file) {
-        try {
-            ExifIFD0Directory exif = ImageMetadataReader.readMetadata(new ByteArrayInputStream(file))
-                    .getFirstDirectoryOfType(ExifIFD0Directory.class);
-            Integer orientation = exif == null ? null : exif.getInteger(ExifIFD0Directory.TAG_ORIENTATION);
-            return orientation == null ? 1 : orientation;
-        } catch (ImageProcessingException e) {
-            return 1; // the picture itself was decoded: broken metadata is no reason to refuse it
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 

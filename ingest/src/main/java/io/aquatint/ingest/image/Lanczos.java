@@ -21,14 +21,24 @@ final class Lanczos {
             int row = 3 * y * image.width();
             for (int x = 0; x < width; x++) {
                 accumulate(
-                        image.rgb(), row + 3 * columns.starts[x], 3, columns.coefficients[x], between, 3 * (y * width + x));
+                        image.rgb(),
+                        row + 3 * columns.starts[x],
+                        3,
+                        columns.coefficients[x],
+                        between,
+                        3 * (y * width + x));
             }
         }
         byte[] out = new byte[3 * width * height];
         for (int y = 0; y < height; y++) {
             for (int x = 0; x < width; x++) {
                 accumulate(
-                        between, 3 * (rows.starts[y] * width + x), 3 * width, rows.coefficients[y], out, 3 * (y * width + x));
+                        between,
+                        3 * (rows.starts[y] * width + x),
+                        3 * width,
+                        rows.coefficients[y],
+                        out,
+                        3 * (y * width + x));
             }
         }
         return new RgbImage(width, height, out);

@@ -8,6 +8,10 @@ package io.aquatint.ingest.image;
  * @param smallestSide in pixels
  */
 public record Limits(long bytes, long pixels, int smallestSide) {
-    /** 32 MiB, 50 megapixels, 16 pixels. */
-    public static final Limits DEFAULT = new Limits(32L << 20, 50_000_000, 16);
+    /** 32 MiB, 50 megapixels, 8 pixels. */
+    public static final Limits DEFAULT = new Limits(32L << 20, 50_000_000, 8);
+
+    Limits withSmallestSide(int side) {
+        return new Limits(bytes, pixels, side);
+    }
 }

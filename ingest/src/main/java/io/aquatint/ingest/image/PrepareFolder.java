@@ -84,7 +84,9 @@ public final class PrepareFolder {
                 refusal.put("reason", e.reason().name());
                 refusal.put("detail", e.getMessage());
                 refusal.put("advice", e.reason().advice());
-                console.printf("refused   %s: %s, %s. %s%n", source, e.reason(), e.getMessage(), e.reason().advice());
+                console.printf(
+                        "refused   %s: %s, %s. %s%n",
+                        source, e.reason(), e.getMessage(), e.reason().advice());
             }
         }
         Files.writeString(out.resolve(METADATA), metadata);

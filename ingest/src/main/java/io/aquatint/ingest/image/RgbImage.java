@@ -14,6 +14,23 @@ record RgbImage(int width, int height, byte[] rgb) {
         return new RgbImage(side, side, out);
     }
 
+    /** On a canvas of one colour, at a position. */
+    RgbImage on(int canvasWidth, int canvasHeight, int left, int top, int colour) {
+        if (left == 0 && top == 0 && canvasWidth == width && canvasHeight == height) {
+            return this;
+        }
+        byte[] out = new byte[3 * canvasWidth * canvasHeight];
+        for (int i = 0; i < out.length; i += 3) {
+            out[i] = (byte) (colour >> 16);
+            out[i + 1] = (byte) (colour >> 8);
+            out[i + 2] = (byte) colour;
+        }
+        for (int y = 0; y < height; y++) {
+            System.arraycopy(rgb, 3 * y * width, out, 3 * ((top + y) * canvasWidth + left), 3 * width);
+        }
+        return new RgbImage(canvasWidth, canvasHeight, out);
+    }
+
     /** Turned and mirrored upright, by the EXIF orientation 1 to 8. */
     RgbImage upright(int orientation) {
         if (orientation <= 1 || orientation > 8) {
@@ -25,18 +42,20 @@ record RgbImage(int width, int height, byte[] rgb) {
         byte[] out = new byte[rgb.length];
         for (int y = 0; y < newHeight; y++) {
             for (int x = 0; x < newWidth; x++) {
-                int fromX = switch (orientation) {
-                    case 2, 3 -> width - 1 - x;
-                    case 4 -> x;
-                    case 5, 6 -> y;
-                    default -> width - 1 - y;
-                };
-                int fromY = switch (orientation) {
-                    case 2 -> y;
-                    case 3, 4 -> height - 1 - y;
-                    case 5, 8 -> x;
-                    default -> height - 1 - x;
-                };
+                int fromX =
+                        switch (orientation) {
+                            case 2, 3 -> width - 1 - x;
+                            case 4 -> x;
+                            case 5, 6 -> y;
+                            default -> width - 1 - y;
+                        };
+                int fromY =
+                        switch (orientation) {
+                            case 2 -> y;
+                            case 3, 4 -> height - 1 - y;
+                            case 5, 8 -> x;
+                            default -> height - 1 - x;
+                        };
                 System.arraycopy(rgb, 3 * (fromY * width + fromX), out, 3 * (y * newWidth + x), 3);
             }
         }

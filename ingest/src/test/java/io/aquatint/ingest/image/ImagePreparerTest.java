@@ -77,13 +77,15 @@ class ImagePreparerTest {
     void bytesAfterThePictureAreAcceptedAndNotKept() throws IOException {
         Prepared prepared = ImagePreparer.prepare(resource("bad/trailing-zip.jpg"), SIZE, Limits.DEFAULT);
 
-        assertThat(prepared.png()).isEqualTo(ImagePreparer.prepare(resource("uploads/plain.jpg"), SIZE, Limits.DEFAULT)
-                .png());
+        assertThat(prepared.png())
+                .isEqualTo(ImagePreparer.prepare(resource("uploads/plain.jpg"), SIZE, Limits.DEFAULT)
+                        .png());
     }
 
     @Test
     void everyPrefixOfAPictureIsRefusedOrDecodedButNeverBreaks() throws IOException {
-        for (String name : List.of("plain.jpg", "progressive.jpg", "tiny.png", "lossless.webp", "palette.gif", "bmp.bmp")) {
+        for (String name :
+                List.of("plain.jpg", "progressive.jpg", "tiny.png", "lossless.webp", "palette.gif", "bmp.bmp")) {
             byte[] file = resource("uploads/" + name);
             for (int part = 1; part < 20; part++) {
                 byte[] prefix = Arrays.copyOf(file, file.length * part / 20);
@@ -129,7 +131,6 @@ class ImagePreparerTest {
         for (int i = 0; i < first.length; i++) {
             sum += Math.abs(first[i] - second[i]);
         }
-        System.out.printf("mean absolute difference %.4f%n", sum / first.length);
         return sum / first.length;
     }
 

@@ -19,11 +19,8 @@ class PrepareFolderTest {
 
     private final ByteArrayOutputStream console = new ByteArrayOutputStream();
 
-    @TempDir
-    Path folder;
-
     @Test
-    void aFolderBecomesPicturesWithCaptionsAndAReportOfWhatWasRefused() throws IOException {
+    void aFolderBecomesPicturesWithCaptionsAndAReportOfWhatWasRefused(@TempDir Path folder) throws IOException {
         Path in = Files.createDirectory(folder.resolve("in"));
         copy("uploads/plain.jpg", in.resolve("cup.jpg"));
         Files.writeString(in.resolve("cup.txt"), "a cup of coffee\n");
