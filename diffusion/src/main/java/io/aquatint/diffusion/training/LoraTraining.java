@@ -50,7 +50,8 @@ public final class LoraTraining implements AutoCloseable {
      *  @param gradientNorm before clipping */
     public record StepResult(int step, float loss, double learningRate, float gradientNorm) {}
 
-    private LoraTraining(StableDiffusion model, LoraConfig lora, TrainingConfig config, List<TrainingExample> examples) {
+    private LoraTraining(
+            StableDiffusion model, LoraConfig lora, TrainingConfig config, List<TrainingExample> examples) {
         if (examples.isEmpty()) {
             throw new IllegalArgumentException("a training needs at least one picture");
         }
@@ -238,8 +239,8 @@ public final class LoraTraining implements AutoCloseable {
     private void restore(SafetensorsFile state) {
         String settings = state.metadata().getOrDefault("settings", "none");
         if (!settings.equals(settings())) {
-            throw new CheckpointException(
-                    "%s: this state is of a training with %s, not %s".formatted(state.describe(), settings, settings()));
+            throw new CheckpointException("%s: this state is of a training with %s, not %s"
+                    .formatted(state.describe(), settings, settings()));
         }
         try {
             step = Integer.parseInt(state.metadata().getOrDefault("step", ""));

@@ -7,8 +7,9 @@ public final class TrainingDivergedException extends RuntimeException {
     private final int step;
 
     public TrainingDivergedException(int step, float loss, float gradientNorm) {
-        super("step %d: the loss is %s and the gradient's norm %s; lower the learning rate, and go on from the last checkpoint"
-                .formatted(step, loss, gradientNorm));
+        super(
+                "step %d: the loss is %s and the gradient's norm %s; lower the learning rate, and go on from the last checkpoint"
+                        .formatted(step, loss, gradientNorm));
         this.step = step;
     }
 
