@@ -1,6 +1,5 @@
 package io.aquatint.cli;
 
-import java.util.Arrays;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -27,9 +26,10 @@ public final class Aquatint implements Runnable {
 
     /** Runs a command line; the result is the exit code: 0, 1 for a failure, 2 for a wrong command line. */
     static int execute(String... arguments) {
-        return new CommandLine(new Aquatint())
+        Aquatint aquatint = new Aquatint();
+        return new CommandLine(aquatint)
                 .setExecutionExceptionHandler((exception, commandLine, parsed) -> {
-                    if (Arrays.asList(arguments).contains("--debug")) {
+                    if (aquatint.debug) {
                         exception.printStackTrace(commandLine.getErr());
                     }
                     String message = exception.getMessage();
