@@ -1,0 +1,178 @@
+package io.aquatint.runtime.kafka;
+
+import io.aquatint.events.Event;
+import io.aquatint.events.EventFormatException;
+import io.aquatint.events.Topic;
+import io.aquatint.runtime.lifecycle.Health;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.CommitFailedException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Consumes events in their order on a thread of its own and commits each once it was handled, so every event is handled at
+ * least once. What a failure leads to is {@link Failure}'s matter; a partition whose record is tried again waits, the others
+ * go on.
+ */
+public final class EventLoop implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
+    private static final Duration POLL = Duration.ofMillis(200);
+    private static final long FIRST_PAUSE_MILLIS = 250;
+    private static final long LONGEST_PAUSE_MILLIS = 30_000;
+
+    private final Kafka kafka;
+    private final String group;
+    private final Map<String, Route<?>> routes = new HashMap<>();
+    private final Map<TopicPartition, Retry> retries = new HashMap<>();
+    private final Thread thread;
+    private volatile boolean closed;
+    private volatile Health health = Health.starting("starting");
+
+    /** Handles one event; it may come again. */
+    @FunctionalInterface
+    public interface Handler<T> {
+        void handle(Event<T> event) throws Exception;
+    }
+
+    private record Route<T>(Topic<T> topic, Handler<T> handler) {
+        void handle(ConsumerRecord<String, byte[]> record) throws Exception {
+            Event<T> event = RecordReader.read(topic, record);
+            if (event != null) {
+                handler.handle(event);
+            }
+        }
+    }
+
+    private record Retry(long offset, int attempt, long atMillis) {}
+
+    public EventLoop(Kafka kafka, String group) {
+        this.kafka = kafka;
+        this.group = group;
+        this.thread = new Thread(this::run, "events-" + group);
+    }
+
+    /** Adds a topic; before {@link #start()}. */
+    public <T> EventLoop on(Topic<T> topic, Handler<T> handler) {
+        routes.put(topic.name(), new Route<>(topic, handler));
+        return this;
+    }
+
+    public void start() {
+        thread.start();
+    }
+
+    /** Down after a bug: then nothing more is consumed and nothing is lost. */
+    public Health health() {
+        return health;
+    }
+
+    /** Ends after the event in hand. */
+    @Override
+    public void close() {
+        closed = true;
+        try {
+            thread.join(Duration.ofSeconds(30).toMillis());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void run() {
+        try (KafkaConsumer<String, byte[]> consumer = kafka.consumer(group)) {
+            consumer.subscribe(List.copyOf(routes.keySet()));
+            while (!closed) {
+                resume(consumer);
+                var records = consumer.poll(POLL);
+                health = Health.up();
+                for (TopicPartition partition : records.partitions()) {
+                    for (ConsumerRecord<String, byte[]> record : records.records(partition)) {
+                        if (closed || !handle(consumer, partition, record)) {
+                            break;
+                        }
+                    }
+                }
+            }
+            health = Health.down("closed");
+        } catch (RuntimeException | Error e) {
+            LOG.error("the consumer '{}' stops", group, e);
+            health = Health.down("stopped by " + e);
+        }
+    }
+
+    /** Whether the partition's next record may follow. */
+    private boolean handle(
+            KafkaConsumer<String, byte[]> consumer, TopicPartition partition, ConsumerRecord<String, byte[]> record) {
+        Route<?> route = routes.get(record.topic());
+        try {
+            if (route != null) {
+                route.handle(record);
+            }
+        } catch (EventFormatException e) {
+            kafka.publisher().deadLetter(record, "UNDECODABLE", String.valueOf(e.getMessage()));
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("interrupted", e);
+        } catch (Exception e) {
+            switch (Failure.of(e)) {
+                case PERMANENT -> kafka.publisher().deadLetter(record, "PERMANENT", String.valueOf(e.getMessage()));
+                case TRANSIENT -> {
+                    tryAgain(consumer, partition, record, e);
+                    return false;
+                }
+                case BUG ->
+                    throw new IllegalStateException(
+                            "cannot handle %s-%d@%d".formatted(record.topic(), record.partition(), record.offset()), e);
+            }
+        }
+        retries.remove(partition);
+        try {
+            consumer.commitSync(Map.of(partition, new OffsetAndMetadata(record.offset() + 1)));
+            return true;
+        } catch (CommitFailedException | RetriableException e) {
+            LOG.warn(
+                    "{}-{}@{} will be handled again: {}",
+                    record.topic(),
+                    record.partition(),
+                    record.offset(),
+                    e.toString());
+            return false;
+        }
+    }
+
+    private void tryAgain(
+            KafkaConsumer<String, byte[]> consumer,
+            TopicPartition partition,
+            ConsumerRecord<String, byte[]> record,
+            Exception cause) {
+        @Nullable Retry before = retries.get(partition);
+        int attempt = before != null && before.offset() == record.offset() ? before.attempt() + 1 : 1;
+        long pause = Math.min(LONGEST_PAUSE_MILLIS, FIRST_PAUSE_MILLIS << Math.min(attempt - 1, 10));
+        LOG.warn(
+                "{}-{}@{} is tried again in {} ms: {}",
+                record.topic(),
+                record.partition(),
+                record.offset(),
+                pause,
+                cause.toString());
+        retries.put(partition, new Retry(record.offset(), attempt, System.currentTimeMillis() + pause));
+        consumer.seek(partition, record.offset());
+        consumer.pause(List.of(partition));
+    }
+
+    private void resume(KafkaConsumer<String, byte[]> consumer) {
+        for (TopicPartition partition : consumer.paused()) {
+            Retry retry = retries.get(partition);
+            if (retry == null || retry.atMillis() <= System.currentTimeMillis()) {
+                consumer.resume(List.of(partition));
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package io.aquatint.runtime.kafka;
+
+import io.aquatint.events.Event;
+import io.aquatint.events.Topic;
+import io.aquatint.events.Topics;
+import io.aquatint.runtime.config.KafkaConfig;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.StringSerializer;
+
+/** Publishes events and dead letters; an event is published once every in-sync replica has it. */
+public final class EventPublisher implements AutoCloseable {
+    private final KafkaProducer<String, byte[]> producer;
+
+    EventPublisher(KafkaConfig config) {
+        this.producer = new KafkaProducer<>(
+                Map.of(
+                        "bootstrap.servers", config.bootstrap(),
+                        "acks", "all",
+                        "enable.idempotence", "true",
+                        "max.request.size", "8388608"),
+                new StringSerializer(),
+                new ByteArraySerializer());
+    }
+
+    /** Publishes under the event's own key: its data set, training or model. */
+    public <T> CompletableFuture<RecordMetadata> publish(Topic<T> topic, Event<? extends T> event) {
+        Headers headers = new RecordHeaders();
+        @SuppressWarnings("unchecked") // an Event is immutable, so an event of a subtype is an event of the type
+        Event<T> widened = (Event<T>) event;
+        byte[] value;
+        try (var serializer = topic.serde().serializer()) {
+            value = serializer.serialize(topic.name(), headers, widened);
+        }
+        return send(new ProducerRecord<>(topic.name(), null, RecordKeys.of(event), value, headers));
+    }
+
+    /**
+     * Publishes and waits.
+     *
+     * @throws KafkaException when Kafka did not take it
+     */
+    public <T> RecordMetadata publishNow(Topic<T> topic, Event<? extends T> event) {
+        return join(publish(topic, event));
+    }
+
+    /** Keeps a record that cannot be read or handled, with the reason, and waits until it is kept. */
+    void deadLetter(ConsumerRecord<String, byte[]> record, String reason, String detail) {
+        Headers headers = new RecordHeaders(record.headers());
+        put(headers, "aquatint_reason", reason);
+        put(headers, "aquatint_detail", detail);
+        put(headers, "aquatint_topic", record.topic());
+        put(headers, "aquatint_partition", Integer.toString(record.partition()));
+        put(headers, "aquatint_offset", Long.toString(record.offset()));
+        join(send(new ProducerRecord<>(Topics.DEAD_LETTERS, null, record.key(), record.value(), headers)));
+    }
+
+    @Override
+    public void close() {
+        producer.close();
+    }
+
+    private CompletableFuture<RecordMetadata> send(ProducerRecord<String, byte[]> record) {
+        var sent = new CompletableFuture<RecordMetadata>();
+        var unused = producer.send(record, (metadata, exception) -> {
+            if (exception == null) {
+                sent.complete(metadata);
+            } else {
+                sent.completeExceptionally(exception);
+            }
+        });
+        return sent;
+    }
+
+    private static RecordMetadata join(CompletableFuture<RecordMetadata> sent) {
+        try {
+            return sent.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof KafkaException kafka ? kafka : new KafkaException(e.getCause());
+        }
+    }
+
+    private static void put(Headers headers, String key, String value) {
+        headers.remove(key);
+        headers.add(key, value.getBytes(StandardCharsets.UTF_8));
+    }
+}

@@ -1,0 +1,63 @@
+package io.aquatint.runtime.kafka;
+
+import io.aquatint.runtime.config.KafkaConfig;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.KafkaShareConsumer;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.StringDeserializer;
+
+/** Where Kafka is, and one idempotent producer that everyone in this process shares. */
+public final class Kafka implements AutoCloseable {
+    private final KafkaConfig config;
+    private final EventPublisher publisher;
+
+    public Kafka(KafkaConfig config) {
+        this.config = config;
+        this.publisher = new EventPublisher(config);
+    }
+
+    public KafkaConfig config() {
+        return config;
+    }
+
+    public EventPublisher publisher() {
+        return publisher;
+    }
+
+    public Admin admin() {
+        return Admin.create(Map.of("bootstrap.servers", config.bootstrap()));
+    }
+
+    /** A consumer of raw records that commits only when told to and begins at the beginning. */
+    KafkaConsumer<String, byte[]> consumer(String group) {
+        return new KafkaConsumer<>(
+                Map.of(
+                        "bootstrap.servers", config.bootstrap(),
+                        "group.id", group,
+                        "enable.auto.commit", "false",
+                        "auto.offset.reset", "earliest",
+                        "max.partition.fetch.bytes", "8388608"),
+                new StringDeserializer(),
+                new ByteArrayDeserializer());
+    }
+
+    /** A share consumer that holds one raw record at a time. */
+    KafkaShareConsumer<String, byte[]> shareConsumer(String group) {
+        var properties = new HashMap<String, Object>();
+        properties.put("bootstrap.servers", config.bootstrap());
+        properties.put("group.id", group);
+        properties.put("share.acknowledgement.mode", "explicit");
+        properties.put("share.acquire.mode", "record_limit");
+        properties.put("max.poll.records", "1");
+        properties.put("max.poll.interval.ms", "3600000");
+        return new KafkaShareConsumer<>(properties, new StringDeserializer(), new ByteArrayDeserializer());
+    }
+
+    @Override
+    public void close() {
+        publisher.close();
+    }
+}

@@ -1,0 +1,10 @@
+package io.aquatint.runtime.store;
+
+/** The object store did not do what it was asked to. Worth another try. */
+public final class ObjectStoreException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    public ObjectStoreException(String message, Throwable cause) {
+        super(message, cause);
+    }
+}
