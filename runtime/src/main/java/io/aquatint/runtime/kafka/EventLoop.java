@@ -143,6 +143,9 @@ public final class EventLoop implements AutoCloseable {
                     record.partition(),
                     record.offset(),
                     e.toString());
+            if (consumer.assignment().contains(partition)) {
+                consumer.seek(partition, record.offset()); // else the next commit would pass over what was not handled
+            }
             return false;
         }
     }

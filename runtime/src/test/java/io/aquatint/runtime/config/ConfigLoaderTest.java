@@ -1,0 +1,65 @@
+package io.aquatint.runtime.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ConfigLoaderTest {
+    private static final Map<String, String> CREDENTIALS =
+            Map.of("AQUATINT_STORE_ACCESS_KEY", "me", "AQUATINT_STORE_SECRET_KEY", "hidden");
+
+    @TempDir
+    Path folder;
+
+    @Test
+    void whatIsNotGivenHasItsDefault() {
+        ObjectStoreConfig config = ConfigLoader.load(ObjectStoreConfig.class, Map.of(), Optional.empty(), CREDENTIALS);
+
+        assertThat(config.endpoint()).isEqualTo(URI.create("http://localhost:9000"));
+        assertThat(config.bucket()).isEqualTo("aquatint");
+        assertThat(config.accessKey()).isEqualTo("me");
+    }
+
+    @Test
+    void aFlagBeatsTheEnvironmentAndTheEnvironmentTheFile() throws Exception {
+        Path file = Files.writeString(folder.resolve("a.properties"), "kafka.bootstrap=file:1\n");
+        Map<String, String> environment = Map.of("AQUATINT_KAFKA_BOOTSTRAP", "environment:1");
+        Map<String, String> flags = Map.of("kafka.bootstrap", "flag:1");
+
+        assertThat(ConfigLoader.load(KafkaConfig.class, Map.of(), Optional.of(file), Map.of())
+                        .bootstrap())
+                .isEqualTo("file:1");
+        assertThat(ConfigLoader.load(KafkaConfig.class, Map.of(), Optional.of(file), environment)
+                        .bootstrap())
+                .isEqualTo("environment:1");
+        assertThat(ConfigLoader.load(KafkaConfig.class, flags, Optional.of(file), environment)
+                        .bootstrap())
+                .isEqualTo("flag:1");
+    }
+
+    @Test
+    void everyProblemIsNamedAtOnce() throws Exception {
+        Path file = Files.writeString(folder.resolve("a.properties"), "store.bukket=pictures\n");
+
+        assertThatThrownBy(() -> ConfigLoader.load(ObjectStoreConfig.class, Map.of(), Optional.of(file), Map.of()))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("store.bukket")
+                .hasMessageContaining("store.bucket")
+                .hasMessageContaining("store.access.key")
+                .hasMessageContaining("store.secret.key");
+    }
+
+    @Test
+    void aSecretIsNotPrinted() {
+        ObjectStoreConfig config = ConfigLoader.load(ObjectStoreConfig.class, Map.of(), Optional.empty(), CREDENTIALS);
+
+        assertThat(config.toString()).contains("me").doesNotContain("hidden");
+    }
+}
