@@ -121,12 +121,18 @@ public final class LoraStep implements AutoCloseable {
         return graph;
     }
 
-    /** Does one step at a learning rate. */
+    /**
+     * Does one step at a learning rate. Where the loss or the gradient is not finite nothing is updated, and the result's norm is
+     * NaN.
+     */
     public Result step(Batch batch, double learningRate) {
         try (NDManager scope = manager.newSubManager()) {
             float value = gradient(scope, batch);
             NDArray gradient = adapter.getGradient();
             gradient.attach(scope);
+            if (!Float.isFinite(value) || !Float.isFinite(gradient.norm().getFloat())) {
+                return new Result(value, Float.NaN); // the adapter and the moments stay as they were
+            }
             updates++;
             NDList norm = update.run(
                     scope,

@@ -108,6 +108,26 @@ class LoraTrainingTest {
     }
 
     @Test
+    void aStepThatDivergesLeavesTheAdapterAsItWas() {
+        TrainingConfig wild = config(40, 0.9);
+        try (LoraTraining training =
+                LoraTraining.start(model, new LoraConfig(4, 1e30, LoraConfig.ATTENTION), wild, examples())) {
+            assertThatThrownBy(() -> {
+                        while (!training.done()) {
+                            training.step();
+                        }
+                    })
+                    .isInstanceOf(TrainingDivergedException.class)
+                    .hasMessageContaining("lower the learning rate");
+            training.adapter().modules().values().forEach(pair -> {
+                for (float number : pair.up()) {
+                    assertThat(Float.isFinite(number)).isTrue();
+                }
+            });
+        }
+    }
+
+    @Test
     void aStateOfOtherSettingsIsRefused() {
         Path state = folder.resolve("other.safetensors");
         try (LoraTraining training = LoraTraining.start(model, LORA, config(4, 1e-3), examples())) {
