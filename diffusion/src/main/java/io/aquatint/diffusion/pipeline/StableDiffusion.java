@@ -79,7 +79,8 @@ public final class StableDiffusion implements AutoCloseable {
     /**
      * Loads a model on DJL's default device.
      *
-     * @throws io.aquatint.diffusion.checkpoint.CheckpointException if files or tensors are missing, extra or misshapen
+     * @throws io.aquatint.diffusion.checkpoint.CheckpointException if files or tensors are missing or extra; one of another
+     *     shape is noticed only when the model first runs
      * @throws UnsupportedModelException for what is not implemented, by name
      */
     public static StableDiffusion load(Path path) {
