@@ -39,6 +39,20 @@ public final class Kafka implements AutoCloseable {
                         "group.id", group,
                         "enable.auto.commit", "false",
                         "auto.offset.reset", "earliest",
+                        "isolation.level", "read_committed",
+                        "max.partition.fetch.bytes", "8388608"),
+                new StringDeserializer(),
+                new ByteArrayDeserializer());
+    }
+
+    /** A consumer of raw records that belongs to no group: it is told what to read. */
+    KafkaConsumer<String, byte[]> observer() {
+        return new KafkaConsumer<>(
+                Map.of(
+                        "bootstrap.servers", config.bootstrap(),
+                        "enable.auto.commit", "false",
+                        "auto.offset.reset", "earliest",
+                        "isolation.level", "read_committed",
                         "max.partition.fetch.bytes", "8388608"),
                 new StringDeserializer(),
                 new ByteArrayDeserializer());

@@ -67,7 +67,7 @@ public final class HttpServer implements AutoCloseable {
                 .end(body.encode());
     }
 
-    private static <T> T await(io.vertx.core.Future<T> future, String what) {
+    static <T> T await(io.vertx.core.Future<T> future, String what) {
         try {
             return future.toCompletionStage().toCompletableFuture().get(SECONDS, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
