@@ -11,8 +11,14 @@ public final class Topics {
     public static final Topic<UploadEvent> IMAGE_UPLOADS = topic("image.uploads", UploadEvent.class, 8, LARGE);
     public static final Topic<VerdictEvent> IMAGE_VERDICTS = topic("image.verdicts", VerdictEvent.class, 8, Map.of());
     public static final Topic<DatasetEvent> DATASET_EVENTS = topic("dataset.events", DatasetEvent.class, 4, Map.of());
+
+    /**
+     * One partition: where a share group has fewer members than partitions each partition has one member, and a job would wait
+     * behind another while a trainer is idle. All members share a single partition.
+     */
     public static final Topic<TrainingRequest> TRAINING_REQUESTS =
-            topic("training.requests", TrainingRequest.class, 4, LARGE);
+            topic("training.requests", TrainingRequest.class, 1, LARGE);
+
     public static final Topic<TrainingEvent> TRAINING_EVENTS = topic("training.events", TrainingEvent.class, 4, LARGE);
     public static final Topic<TrainingCommand> TRAINING_COMMANDS =
             topic("training.commands", TrainingCommand.class, 4, Map.of());
