@@ -34,6 +34,7 @@ public final class EventLoop implements AutoCloseable {
     private final Map<String, Route<?>> routes = new HashMap<>();
     private final Map<TopicPartition, Retry> retries = new HashMap<>();
     private final Thread thread;
+    private @Nullable Duration longestHandling;
     private volatile boolean closed;
     private volatile Health health = Health.starting("starting");
 
@@ -66,6 +67,12 @@ public final class EventLoop implements AutoCloseable {
         return this;
     }
 
+    /** Lets one event take so long, for handlers that work for minutes; before {@link #start()}. */
+    public EventLoop longestHandling(Duration longest) {
+        longestHandling = longest;
+        return this;
+    }
+
     public void start() {
         thread.start();
     }
@@ -87,7 +94,7 @@ public final class EventLoop implements AutoCloseable {
     }
 
     private void run() {
-        try (KafkaConsumer<String, byte[]> consumer = kafka.consumer(group)) {
+        try (KafkaConsumer<String, byte[]> consumer = kafka.consumer(group, longestHandling)) {
             consumer.subscribe(List.copyOf(routes.keySet()));
             while (!closed) {
                 resume(consumer);

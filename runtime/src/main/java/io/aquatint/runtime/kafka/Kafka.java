@@ -1,6 +1,7 @@
 package io.aquatint.runtime.kafka;
 
 import io.aquatint.runtime.config.KafkaConfig;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
@@ -8,6 +9,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
+import org.jspecify.annotations.Nullable;
 
 /** Where Kafka is, and one idempotent producer that everyone in this process shares. */
 public final class Kafka implements AutoCloseable {
@@ -31,18 +33,25 @@ public final class Kafka implements AutoCloseable {
         return Admin.create(Map.of("bootstrap.servers", config.bootstrap()));
     }
 
-    /** A consumer of raw records that commits only when told to and begins at the beginning. */
-    KafkaConsumer<String, byte[]> consumer(String group) {
-        return new KafkaConsumer<>(
-                Map.of(
-                        "bootstrap.servers", config.bootstrap(),
-                        "group.id", group,
-                        "enable.auto.commit", "false",
-                        "auto.offset.reset", "earliest",
-                        "isolation.level", "read_committed",
-                        "max.partition.fetch.bytes", "8388608"),
-                new StringDeserializer(),
-                new ByteArrayDeserializer());
+    /**
+     * A consumer of raw records that commits only when told to and begins at the beginning.
+     *
+     * @param longestHandling so long one record may take before its partition goes to another member; absent for Kafka's own limit,
+     *     which is five minutes for all records of a poll
+     */
+    KafkaConsumer<String, byte[]> consumer(String group, @Nullable Duration longestHandling) {
+        var properties = new HashMap<String, Object>();
+        properties.put("bootstrap.servers", config.bootstrap());
+        properties.put("group.id", group);
+        properties.put("enable.auto.commit", "false");
+        properties.put("auto.offset.reset", "earliest");
+        properties.put("isolation.level", "read_committed");
+        properties.put("max.partition.fetch.bytes", "8388608");
+        if (longestHandling != null) {
+            properties.put("max.poll.records", "1");
+            properties.put("max.poll.interval.ms", Long.toString(longestHandling.toMillis()));
+        }
+        return new KafkaConsumer<>(properties, new StringDeserializer(), new ByteArrayDeserializer());
     }
 
     /** A consumer of raw records that belongs to no group: it is told what to read. */
