@@ -4,7 +4,11 @@ import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** The stable validation loss of a checkpoint: the mean over timesteps of the loss relative to step 0, of the held-out pictures and of the fixed training subset, and each loss by timestep. A score is 1 at step 0.  */
+/**
+ * The stable validation loss of a checkpoint: the mean over timesteps of the loss relative to step 0, of the held-out pictures and
+ * of the fixed training subset, and each loss by timestep. A score is 1 at step 0, and where there are no pictures to score (then
+ * there are no losses either). What is no finite number is the greatest double.
+ */
 @EventType("validation.scored")
 public record ValidationScored(
         String trainingId,
