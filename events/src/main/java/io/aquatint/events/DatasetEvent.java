@@ -1,7 +1,7 @@
 package io.aquatint.events;
 
-/** What the batcher decides. */
-public sealed interface DatasetEvent permits BatchCompleted, BatchIncomplete {
+/** What becomes of a data set. */
+public sealed interface DatasetEvent permits BatchCompleted, BatchIncomplete, DatasetRejected {
     /** The data set, which is the record's key. */
     String dataset();
 }

@@ -33,14 +33,20 @@ public final class ConfigLoader {
     private final Set<String> known = new TreeSet<>();
     private final List<String> problems = new ArrayList<>();
 
-    private record Setting(String value, String from) {}
+    /** @param shared other programs may be meant: only what looks like a slip of the pen is refused */
+    private record Setting(String value, String from, boolean shared) {
+        Setting(String value, String from) {
+            this(value, from, false);
+        }
+    }
 
     private ConfigLoader() {}
 
     /**
      * @param flags by key, for example {@code kafka.bootstrap}
      * @param file a properties file
-     * @param environment only variables that begin with {@code AQUATINT_} are looked at
+     * @param environment only variables that begin with {@code AQUATINT_} are looked at; one that is unknown may be another
+     *     program's and is left alone, unless it is nearly a known one
      * @throws ConfigException naming every missing, malformed and unknown key
      */
     public static <R extends Record> R load(
@@ -116,7 +122,7 @@ public final class ConfigLoader {
                         .orElse(variable.substring(PREFIX.length())
                                 .toLowerCase(Locale.ROOT)
                                 .replace('_', '.'));
-                given.put(key, new Setting(value, "environment variable " + variable));
+                given.put(key, new Setting(value, "environment variable " + variable, true));
             }
         });
     }
@@ -131,7 +137,11 @@ public final class ConfigLoader {
                 String nearest = known.stream()
                         .min((a, b) -> Integer.compare(distance(key, a), distance(key, b)))
                         .orElse("");
-                boolean near = !nearest.isEmpty() && distance(key, nearest) <= Math.max(2, key.length() / 3);
+                int far = setting.shared() ? 2 : Math.max(2, key.length() / 3);
+                boolean near = !nearest.isEmpty() && distance(key, nearest) <= far;
+                if (setting.shared() && !near) {
+                    return;
+                }
                 problems.add("unknown key '%s' (%s)%s"
                         .formatted(
                                 key,

@@ -33,6 +33,7 @@ public final class EventTail implements AutoCloseable {
     private final Map<String, Route<?>> routes = new HashMap<>();
     private final CompletableFuture<Void> caughtUp = new CompletableFuture<>();
     private final Thread thread;
+    private boolean fromNow;
     private volatile boolean closed;
     private volatile Health health = Health.starting("starting");
 
@@ -55,6 +56,12 @@ public final class EventTail implements AutoCloseable {
     /** Adds a topic; before {@link #start()}. The handler runs on the tail's own thread. */
     public <T> EventTail on(Topic<T> topic, EventLoop.Handler<T> handler) {
         routes.put(topic.name(), new Route<>(topic, handler));
+        return this;
+    }
+
+    /** Leaves out what is already there; before {@link #start()}. */
+    public EventTail fromNow() {
+        fromNow = true;
         return this;
     }
 
@@ -90,8 +97,12 @@ public final class EventTail implements AutoCloseable {
                     .map(info -> new TopicPartition(info.topic(), info.partition()))
                     .toList();
             consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
             Map<TopicPartition, Long> ends = new HashMap<>(consumer.endOffsets(partitions));
+            if (fromNow) {
+                ends.forEach(consumer::seek);
+            } else {
+                consumer.seekToBeginning(partitions);
+            }
             health = Health.starting("catching up");
             while (!closed) {
                 if (!caughtUp.isDone() && hasReached(consumer, ends)) {
