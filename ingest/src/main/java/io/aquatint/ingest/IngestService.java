@@ -1,0 +1,88 @@
+package io.aquatint.ingest;
+
+import io.aquatint.events.DatasetEvent;
+import io.aquatint.events.Event;
+import io.aquatint.events.ImageAccepted;
+import io.aquatint.events.ImageRejected;
+import io.aquatint.events.Topics;
+import io.aquatint.events.UploadEvent;
+import io.aquatint.events.VerdictEvent;
+import io.aquatint.runtime.kafka.EventLoop;
+import io.aquatint.runtime.kafka.Kafka;
+import io.aquatint.runtime.lifecycle.Health;
+import io.aquatint.runtime.lifecycle.Service;
+import io.aquatint.runtime.store.ObjectStore;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import io.vertx.ext.web.Router;
+import java.time.Clock;
+
+/** Uploads in, verdicts out; and the HTTP door for apps without Kafka. */
+public final class IngestService implements Service {
+    private final EventLoop uploads;
+    private final UploadDoor door;
+    private final MeterRegistry metrics;
+    private final Timer handling;
+
+    public IngestService(Kafka kafka, ObjectStore store, IngestConfig config, MeterRegistry metrics) {
+        this.metrics = metrics;
+        this.handling = metrics.timer("aquatint.uploads");
+        var specs = new SpecStore(store);
+        var handler = new UploadHandler(store, specs, config.limits(), Clock.systemUTC(), new UploadHandler.Verdicts() {
+            @Override
+            public void verdict(Event<VerdictEvent> event) {
+                kafka.publisher().publishNow(Topics.IMAGE_VERDICTS, event);
+                count(event.data());
+            }
+
+            @Override
+            public void dataset(Event<DatasetEvent> event) {
+                kafka.publisher().publishNow(Topics.DATASET_EVENTS, event);
+            }
+        });
+        this.uploads = new EventLoop(kafka, "ingest")
+                .on(Topics.IMAGE_UPLOADS, event -> handling.record(() -> handler.handle(event)));
+        this.door = new UploadDoor(store, specs, config, event -> publish(kafka, event));
+    }
+
+    @Override
+    public String name() {
+        return "ingest";
+    }
+
+    @Override
+    public void start() {
+        uploads.start();
+    }
+
+    @Override
+    public Health health() {
+        return uploads.health();
+    }
+
+    @Override
+    public void routes(Router router) {
+        door.routes(router);
+    }
+
+    @Override
+    public void close() {
+        uploads.close();
+    }
+
+    private static void publish(Kafka kafka, Event<UploadEvent> event) {
+        kafka.publisher().publishNow(Topics.IMAGE_UPLOADS, event);
+    }
+
+    private void count(VerdictEvent verdict) {
+        if (verdict instanceof ImageAccepted) {
+            metrics.counter("aquatint.images.accepted").increment();
+        } else if (verdict instanceof ImageRejected rejected) {
+            metrics.counter(
+                            "aquatint.images.rejected",
+                            "reason",
+                            rejected.reason().name())
+                    .increment();
+        }
+    }
+}

@@ -1,0 +1,189 @@
+package io.aquatint.ingest;
+
+import io.aquatint.events.DatasetConfigured;
+import io.aquatint.events.DatasetEvent;
+import io.aquatint.events.DatasetRejected;
+import io.aquatint.events.DatasetSealed;
+import io.aquatint.events.Event;
+import io.aquatint.events.ImageAccepted;
+import io.aquatint.events.ImageRejected;
+import io.aquatint.events.ImageUploaded;
+import io.aquatint.events.RejectionReason;
+import io.aquatint.events.UploadEvent;
+import io.aquatint.events.VerdictEvent;
+import io.aquatint.ingest.image.ImagePreparer;
+import io.aquatint.ingest.image.Limits;
+import io.aquatint.ingest.image.Prepared;
+import io.aquatint.ingest.image.RejectedImageException;
+import io.aquatint.runtime.store.ObjectInfo;
+import io.aquatint.runtime.store.ObjectMissingException;
+import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.Sha256;
+import java.net.URI;
+import java.time.Clock;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Judges what upload apps send: a picture is prepared, stored and accepted, or refused with a reason; a data set's spec is checked
+ * and kept. Uploading the same twice gives the same events again.
+ */
+final class UploadHandler {
+    /** What a picture inside an event may have; a larger one goes to the object store. */
+    static final int INLINE_BYTES = 1 << 20;
+
+    private static final URI SOURCE = URI.create("/aquatint/ingest");
+    private static final int CAPTION_LENGTH = 2_000;
+
+    private final ObjectStore store;
+    private final SpecStore specs;
+    private final Limits limits;
+    private final Clock clock;
+    private final Verdicts verdicts;
+
+    /** Where the verdicts go. Each method returns when the event is safe. */
+    interface Verdicts {
+        void verdict(Event<VerdictEvent> event);
+
+        void dataset(Event<DatasetEvent> event);
+    }
+
+    UploadHandler(ObjectStore store, SpecStore specs, Limits limits, Clock clock, Verdicts verdicts) {
+        this.store = store;
+        this.specs = specs;
+        this.limits = limits;
+        this.clock = clock;
+        this.verdicts = verdicts;
+    }
+
+    /**
+     * Handles one upload event.
+     *
+     * @throws io.aquatint.runtime.store.ObjectStoreException when the store does not answer: worth another try
+     */
+    void handle(Event<UploadEvent> event) {
+        UploadEvent upload = event.data();
+        if (upload instanceof ImageUploaded image) {
+            VerdictEvent verdict = judge(image);
+            String type = verdict instanceof ImageAccepted ? "image.accepted:" : "image.rejected:";
+            verdicts.verdict(event(type + event.id(), verdict.dataset(), verdict));
+        } else if (upload instanceof DatasetConfigured configured) {
+            configure(event.id(), configured);
+        } else if (upload instanceof DatasetSealed sealed) {
+            if (DatasetId.isValid(sealed.dataset())) {
+                verdicts.verdict(event(event.id(), sealed.dataset(), sealed));
+            } else {
+                rejectDataset(event.id(), sealed.dataset(), List.of(DatasetId.RULE));
+            }
+        }
+    }
+
+    private void configure(String id, DatasetConfigured configured) {
+        String dataset = configured.dataset();
+        List<String> problems = DatasetId.isValid(dataset) ? configured.spec().problems() : List.of(DatasetId.RULE);
+        if (!problems.isEmpty()) {
+            rejectDataset(id, dataset, problems);
+            return;
+        }
+        specs.put(dataset, configured.spec());
+        verdicts.verdict(event(id, dataset, configured));
+    }
+
+    private void rejectDataset(String id, String dataset, List<String> problems) {
+        verdicts.dataset(event("dataset.rejected:" + id, dataset, new DatasetRejected(dataset, problems)));
+    }
+
+    private VerdictEvent judge(ImageUploaded image) {
+        @Nullable String sourceSha256 = image.sha256();
+        try {
+            byte[] bytes = bytesOf(image);
+            sourceSha256 = Sha256.of(bytes);
+            if (image.sha256() != null && !image.sha256().equalsIgnoreCase(sourceSha256)) {
+                throw new RejectedImageException(
+                        RejectionReason.HASH_MISMATCH,
+                        "the bytes have the SHA-256 %s, not %s".formatted(sourceSha256, image.sha256()));
+            }
+            return accept(image, bytes, sourceSha256);
+        } catch (RejectedImageException e) {
+            return new ImageRejected(
+                    image.dataset(), image.fileName(), sourceSha256, e.reason(), String.valueOf(e.getMessage()));
+        }
+    }
+
+    private ImageAccepted accept(ImageUploaded image, byte[] bytes, String sourceSha256) {
+        int resolution = specs.get(image.dataset()).resolution();
+        Prepared prepared = ImagePreparer.prepare(bytes, resolution, limits);
+        String sha256 = prepared.sha256();
+        String key = "images/%s/%s.png".formatted(sha256.substring(0, 2), sha256);
+        if (store.stat(key).isEmpty()) {
+            store.put(key, prepared.png(), "image/png");
+        }
+        String caption = image.caption();
+        return new ImageAccepted(
+                image.dataset(),
+                sha256,
+                key,
+                caption == null ? "" : caption.strip(),
+                image.fileName(),
+                sourceSha256,
+                prepared.sourceFormat(),
+                prepared.before(),
+                prepared.after(),
+                prepared.crop(),
+                prepared.sharpness(),
+                prepared.perceptualHash(),
+                prepared.png().length);
+    }
+
+    private byte[] bytesOf(ImageUploaded image) {
+        byte[] inline = image.bytes();
+        String key = image.objectKey();
+        if (!DatasetId.isValid(image.dataset())) {
+            throw new RejectedImageException(RejectionReason.MALFORMED_EVENT, DatasetId.RULE);
+        } else if ((inline == null) == (key == null)) {
+            throw new RejectedImageException(
+                    RejectionReason.MALFORMED_EVENT,
+                    inline == null ? "neither bytes nor objectKey is given" : "both bytes and objectKey are given");
+        } else if (image.caption() != null && image.caption().length() > CAPTION_LENGTH) {
+            throw new RejectedImageException(
+                    RejectionReason.CAPTION_TOO_LONG,
+                    "the caption has %d characters; %d are allowed"
+                            .formatted(image.caption().length(), CAPTION_LENGTH));
+        } else if (inline != null) {
+            if (inline.length > INLINE_BYTES) {
+                throw new RejectedImageException(
+                        RejectionReason.TOO_MANY_BYTES,
+                        "%d bytes inside an event; %d are allowed".formatted(inline.length, INLINE_BYTES));
+            }
+            return inline;
+        }
+        return stored(key);
+    }
+
+    /** Nothing that is too large is ever read. */
+    private byte[] stored(@Nullable String key) {
+        if (key == null || key.isBlank()) {
+            throw new RejectedImageException(RejectionReason.MALFORMED_EVENT, "objectKey is empty");
+        }
+        ObjectInfo info = store.stat(key).orElseThrow(() -> missing(key));
+        if (info.bytes() > limits.bytes()) {
+            throw new RejectedImageException(
+                    RejectionReason.TOO_MANY_BYTES,
+                    "the object '%s' has %d bytes; %d are allowed".formatted(key, info.bytes(), limits.bytes()));
+        }
+        try {
+            return store.get(key);
+        } catch (ObjectMissingException e) {
+            throw missing(key);
+        }
+    }
+
+    private static RejectedImageException missing(String key) {
+        return new RejectedImageException(
+                RejectionReason.OBJECT_MISSING, "the object store has no object '%s'".formatted(key));
+    }
+
+    private <T> Event<T> event(String id, String dataset, T data) {
+        return Event.of(id, SOURCE, clock.instant(), dataset, data);
+    }
+}
