@@ -11,7 +11,7 @@ import picocli.CommandLine.ParameterException;
         description = "Trains image models from a stream.",
         version = "Aquatint 0.1.0",
         mixinStandardHelpOptions = true,
-        subcommands = {PrepareCommand.class, ParityCommand.class})
+        subcommands = {UploadCommand.class, WatchCommand.class, PrepareCommand.class, ParityCommand.class})
 public final class Aquatint implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();

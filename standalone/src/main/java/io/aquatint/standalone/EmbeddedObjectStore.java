@@ -12,9 +12,6 @@ import org.gaul.s3proxy.nio2blob.FilesystemNio2BlobStore;
 
 /** An S3 object store in this JVM, on loopback, its objects as files in one folder. */
 public final class EmbeddedObjectStore implements AutoCloseable {
-    private static final String ACCESS_KEY = "aquatint";
-    private static final String SECRET_KEY = "aquatint-on-this-machine-only";
-
     private final S3Proxy server;
     private boolean closed;
 
@@ -31,10 +28,11 @@ public final class EmbeddedObjectStore implements AutoCloseable {
     public static EmbeddedObjectStore start(Path data, int port) {
         try {
             Files.createDirectories(data);
+            ObjectStoreConfig config = local(port);
             S3Proxy server = S3Proxy.builder()
                     .blobStore(new FilesystemNio2BlobStore(data.toString()))
-                    .endpoint(URI.create("http://localhost:" + port))
-                    .awsAuthentication(AuthenticationType.AWS_V4, ACCESS_KEY, SECRET_KEY)
+                    .endpoint(config.endpoint())
+                    .awsAuthentication(AuthenticationType.AWS_V4, config.accessKey(), config.secretKey())
                     .ignoreUnknownHeaders(true)
                     .stopTimeout(0)
                     .build();
@@ -52,8 +50,11 @@ public final class EmbeddedObjectStore implements AutoCloseable {
 
     /** How clients reach it. */
     public ObjectStoreConfig config() {
-        return new ObjectStoreConfig(
-                URI.create("http://localhost:" + server.getPort()), "aquatint", ACCESS_KEY, SECRET_KEY, "us-east-1");
+        return local(server.getPort());
+    }
+
+    private static ObjectStoreConfig local(int port) {
+        return ObjectStoreConfig.local(URI.create("http://localhost:" + port));
     }
 
     /** Stops the store; the objects stay. A second call does nothing. */
