@@ -89,7 +89,13 @@ final class ArchitectureTest {
             .that()
             .resideOutsideOfPackage(EVENTS)
             .should()
-            .callConstructor(io.aquatint.events.Topic.class, String.class, Class.class, int.class, java.util.Map.class)
+            .callConstructor(
+                    io.aquatint.events.Topic.class,
+                    String.class,
+                    Class.class,
+                    java.util.function.Function.class,
+                    int.class,
+                    java.util.Map.class)
             .because("topic names stand in Topics and nowhere else");
 
     @ArchTest

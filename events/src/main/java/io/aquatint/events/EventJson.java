@@ -1,28 +1,58 @@
 package io.aquatint.events;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.cfg.CoercionAction;
+import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.ser.std.StdSerializer;
+import com.fasterxml.jackson.databind.type.LogicalType;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import java.io.IOException;
+import java.util.stream.Collectors;
 
-/** JSON of events: camelCase names of the record components, ISO-8601 times, absent instead of null, unknown fields ignored. */
+/**
+ * JSON of events: camelCase names of the record components, ISO-8601 times, absent instead of null, unknown fields ignored.
+ * What is not {@code @Nullable} has to be there, and of its own type: no text for numbers, no numbers for text. A double that
+ * is no number, or infinite, is refused: JSON has none.
+ */
 public final class EventJson {
     private static final ObjectMapper MAPPER = JsonMapper.builder()
             .addModule(new JavaTimeModule())
             .addModule(new Jdk8Module())
+            .addModule(new SimpleModule("finite numbers")
+                    .addSerializer(Double.class, new FiniteDoubles())
+                    .addSerializer(Double.TYPE, new FiniteDoubles()))
+            .annotationIntrospector(new RequiredUnlessNullable())
             .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+            .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+            .withCoercionConfig(
+                    LogicalType.Textual, text -> text.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
+            .withCoercionConfig(
+                    LogicalType.DateTime, time -> time.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+                            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail))
+            .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
             .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .defaultPropertyInclusion(
                     JsonInclude.Value.construct(JsonInclude.Include.NON_NULL, JsonInclude.Include.NON_NULL))
+            .defaultSetterInfo(JsonSetter.Value.construct(Nulls.DEFAULT, Nulls.FAIL))
             .build();
 
     private EventJson() {}
@@ -32,12 +62,19 @@ public final class EventJson {
         return MAPPER;
     }
 
-    /** The data of an event as JSON bytes. */
+    /**
+     * The data of an event as JSON bytes.
+     *
+     * @throws EventFormatException if JSON cannot say it: a double that is no number, or infinite
+     */
     public static byte[] write(Object data) {
         try {
             return MAPPER.writeValueAsBytes(data);
         } catch (JsonProcessingException e) {
-            throw new IllegalStateException("cannot write " + data.getClass().getName() + " as JSON", e);
+            throw new EventFormatException(
+                    "a %s cannot be written as JSON: %s"
+                            .formatted(data.getClass().getSimpleName(), problem(e)),
+                    e);
         }
     }
 
@@ -48,10 +85,14 @@ public final class EventJson {
      */
     public static <T> T read(byte[] json, Class<T> type) {
         try {
-            return MAPPER.readValue(json, type);
+            T value = MAPPER.readValue(json, type);
+            if (value != null) {
+                return value;
+            }
         } catch (IOException e) {
-            throw new EventFormatException("not a %s: %s".formatted(type.getSimpleName(), firstLine(e)), e);
+            throw new EventFormatException("not a %s: %s".formatted(type.getSimpleName(), problem(e)), e);
         }
+        throw new EventFormatException("not a %s: it is null".formatted(type.getSimpleName()));
     }
 
     /** An event as one line of JSON for people and scripts: topic, key, type, subject, id, time and data. */
@@ -67,8 +108,34 @@ public final class EventJson {
         return node.toString();
     }
 
-    static String firstLine(Exception e) {
+    /** What was wrong and in which field, in one line. */
+    private static String problem(IOException e) {
         String message = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
-        return String.valueOf(message).lines().findFirst().orElse(e.getClass().getSimpleName());
+        String line =
+                String.valueOf(message).lines().findFirst().orElse(e.getClass().getSimpleName());
+        String field = e instanceof JsonMappingException mapping ? path(mapping) : "";
+        return field.isEmpty() ? line : "field '%s': %s".formatted(field, line);
+    }
+
+    /** For example {@code spec.targetModules[0]}. */
+    private static String path(JsonMappingException e) {
+        return e.getPath().stream()
+                .map(step -> step.getFieldName() == null ? "[" + step.getIndex() + "]" : "." + step.getFieldName())
+                .collect(Collectors.joining())
+                .replaceFirst("^\\.", "");
+    }
+
+    private static final class FiniteDoubles extends StdSerializer<Double> {
+        FiniteDoubles() {
+            super(Double.class);
+        }
+
+        @Override
+        public void serialize(Double value, JsonGenerator json, SerializerProvider provider) throws IOException {
+            if (!Double.isFinite(value)) {
+                throw JsonMappingException.from(json, "is %s, and JSON has finite numbers only".formatted(value));
+            }
+            json.writeNumber(value);
+        }
     }
 }

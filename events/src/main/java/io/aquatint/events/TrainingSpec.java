@@ -1,23 +1,40 @@
 package io.aquatint.events;
 
-import com.fasterxml.jackson.annotation.JsonCreator;
-import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a data set is trained. Every setting that is absent has the default that fine-tuners expect.
+ * How a data set is trained. Every setting that is absent has the default that fine-tuners expect; the defaults stand in
+ * {@link TrainingSpecBuilder}.
  *
  * @param baseModel the name or path of a base model that the trainers know
  * @param triggerWord the rare word that comes to mean the subject
  * @param classWord what kind of thing the subject is
  * @param resolution the side of the square pictures, in pixels, a multiple of 8
+ * @param trainBatchSize pictures a step
+ * @param learningRateSchedule one of {@link #LEARNING_RATE_SCHEDULES}
+ * @param warmupSteps so many steps the learning rate rises from 0; the schedule {@code constant} has none
+ * @param rank the width of the LoRA
+ * @param alpha the strength of the LoRA, whose output is scaled by alpha / rank; absent: as the rank
+ * @param targetModules the names of the layers that get a LoRA
+ * @param maxGradientNorm a longer gradient is shortened to this
+ * @param minSnrGamma min-SNR loss weighting (Hang et al. 2023), off when absent
+ * @param checkpointEvery a checkpoint is kept after each so many steps
  * @param imagesPerBatch so many new pictures complete a batch
  * @param minimumImages fewer are not trained on
  * @param quietSeconds a batch with the minimum is complete after so many seconds without a new picture
- * @param minSnrGamma min-SNR loss weighting (Hang et al. 2023), off when absent
+ * @param samplePrompts what the samples show; when empty, prompts are made of the trigger word or the captions
+ * @param sampleSteps the sampler's steps
+ * @param guidanceScale how strongly a sample follows its prompt; 1 is not at all more than it would
+ * @param sampleSeed the seed of the samples, the same at every checkpoint
+ * @param stopEarly whether the validator may stop a training that overfits
  */
+@JsonDeserialize(builder = TrainingSpecBuilder.class)
 public record TrainingSpec(
         Method method,
         String baseModel,
@@ -46,33 +63,11 @@ public record TrainingSpec(
         long sampleSeed,
         boolean stopEarly) {
 
-    private static final TrainingSpec DEFAULTS = new TrainingSpec(
-            Method.LORA,
-            "demo",
-            null,
-            null,
-            512,
-            1,
-            1000,
-            1e-4,
-            "constant",
-            0,
-            16,
-            16,
-            List.of("to_q", "to_k", "to_v", "to_out.0"),
-            0,
-            1.0,
-            null,
-            100,
-            10,
-            5,
-            300,
-            List.of(),
-            null,
-            30,
-            7.5,
-            42,
-            true);
+    /** The names of the learning rate's schedules, as in diffusers. */
+    public static final List<String> LEARNING_RATE_SCHEDULES =
+            List.of("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial");
+
+    private static final TrainingSpec DEFAULTS = new TrainingSpecBuilder().build();
 
     public TrainingSpec {
         targetModules = List.copyOf(targetModules);
@@ -83,104 +78,92 @@ public record TrainingSpec(
         return DEFAULTS;
     }
 
-    /** Reads a spec in which every absent setting takes its default. */
-    @JsonCreator
-    static TrainingSpec fromJson(
-            @JsonProperty("method") @Nullable Method method,
-            @JsonProperty("baseModel") @Nullable String baseModel,
-            @JsonProperty("triggerWord") @Nullable String triggerWord,
-            @JsonProperty("classWord") @Nullable String classWord,
-            @JsonProperty("resolution") @Nullable Integer resolution,
-            @JsonProperty("trainBatchSize") @Nullable Integer trainBatchSize,
-            @JsonProperty("steps") @Nullable Integer steps,
-            @JsonProperty("learningRate") @Nullable Double learningRate,
-            @JsonProperty("learningRateSchedule") @Nullable String learningRateSchedule,
-            @JsonProperty("warmupSteps") @Nullable Integer warmupSteps,
-            @JsonProperty("rank") @Nullable Integer rank,
-            @JsonProperty("alpha") @Nullable Double alpha,
-            @JsonProperty("targetModules") @Nullable List<String> targetModules,
-            @JsonProperty("seed") @Nullable Long seed,
-            @JsonProperty("maxGradientNorm") @Nullable Double maxGradientNorm,
-            @JsonProperty("minSnrGamma") @Nullable Double minSnrGamma,
-            @JsonProperty("checkpointEvery") @Nullable Integer checkpointEvery,
-            @JsonProperty("imagesPerBatch") @Nullable Integer imagesPerBatch,
-            @JsonProperty("minimumImages") @Nullable Integer minimumImages,
-            @JsonProperty("quietSeconds") @Nullable Integer quietSeconds,
-            @JsonProperty("samplePrompts") @Nullable List<String> samplePrompts,
-            @JsonProperty("negativePrompt") @Nullable String negativePrompt,
-            @JsonProperty("sampleSteps") @Nullable Integer sampleSteps,
-            @JsonProperty("guidanceScale") @Nullable Double guidanceScale,
-            @JsonProperty("sampleSeed") @Nullable Long sampleSeed,
-            @JsonProperty("stopEarly") @Nullable Boolean stopEarly) {
-        TrainingSpec d = DEFAULTS;
-        int givenRank = or(rank, d.rank);
-        return new TrainingSpec(
-                or(method, d.method),
-                or(baseModel, d.baseModel),
-                triggerWord,
-                classWord,
-                or(resolution, d.resolution),
-                or(trainBatchSize, d.trainBatchSize),
-                or(steps, d.steps),
-                or(learningRate, d.learningRate),
-                or(learningRateSchedule, d.learningRateSchedule),
-                or(warmupSteps, d.warmupSteps),
-                givenRank,
-                or(alpha, (double) givenRank),
-                or(targetModules, d.targetModules),
-                or(seed, d.seed),
-                or(maxGradientNorm, d.maxGradientNorm),
-                minSnrGamma,
-                or(checkpointEvery, d.checkpointEvery),
-                or(imagesPerBatch, d.imagesPerBatch),
-                or(minimumImages, d.minimumImages),
-                or(quietSeconds, d.quietSeconds),
-                or(samplePrompts, d.samplePrompts),
-                negativePrompt,
-                or(sampleSteps, d.sampleSteps),
-                or(guidanceScale, d.guidanceScale),
-                or(sampleSeed, d.sampleSeed),
-                or(stopEarly, d.stopEarly));
+    /** A builder in which every setting has its default: {@code TrainingSpec.builder().resolution(64).steps(120).build()}. */
+    public static TrainingSpecBuilder builder() {
+        return new TrainingSpecBuilder();
+    }
+
+    /** A builder in which every setting is as here; so alpha stays as it is when the rank is changed. */
+    public TrainingSpecBuilder toBuilder() {
+        return EventJson.mapper().convertValue(this, TrainingSpecBuilder.class);
+    }
+
+    /**
+     * What a spec in JSON names that is no setting, as sentences that say what may have been meant. Events are read without
+     * regard to such fields; a person who made a slip should hear of it.
+     *
+     * @throws EventFormatException if it is no JSON object
+     */
+    public static List<String> unknownFields(byte[] json) {
+        List<String> known = Arrays.stream(TrainingSpec.class.getRecordComponents())
+                .map(RecordComponent::getName)
+                .toList();
+        List<String> unknown = new ArrayList<>();
+        EventJson.read(json, ObjectNode.class).fieldNames().forEachRemaining(name -> {
+            if (!known.contains(name)) {
+                unknown.add("'%s' is no setting of a training; %s".formatted(name, NearestName.advice(name, known)));
+            }
+        });
+        return unknown;
     }
 
     /** Everything that is wrong with this spec, as sentences; empty when it can be trained. */
     public List<String> problems() {
-        List<String> problems = new ArrayList<>();
-        check(
-                problems,
-                resolution >= 64 && resolution % 8 == 0,
-                "resolution",
-                resolution,
-                "a multiple of 8, 64 or more");
-        check(problems, trainBatchSize >= 1, "trainBatchSize", trainBatchSize, "1 or more");
-        check(problems, steps >= 1, "steps", steps, "1 or more");
-        check(problems, learningRate > 0 && learningRate < 1, "learningRate", learningRate, "above 0 and below 1");
-        check(problems, warmupSteps >= 0, "warmupSteps", warmupSteps, "0 or more");
-        check(problems, rank >= 1, "rank", rank, "1 or more");
-        check(problems, alpha > 0, "alpha", alpha, "above 0");
-        check(problems, !targetModules.isEmpty(), "targetModules", targetModules, "at least one name");
-        check(problems, maxGradientNorm > 0, "maxGradientNorm", maxGradientNorm, "above 0");
-        check(problems, checkpointEvery >= 1, "checkpointEvery", checkpointEvery, "1 or more");
-        check(problems, minimumImages >= 1, "minimumImages", minimumImages, "1 or more");
-        check(
-                problems,
+        var problems = new Problems();
+        problems.check(method == Method.LORA, "method", method, "LORA: no other method can be trained yet");
+        problems.check(!baseModel.isBlank(), "baseModel", "blank", "the name or path of a base model");
+        problems.check(triggerWord == null || !triggerWord.isBlank(), "triggerWord", "blank", "a word, or absent");
+        problems.check(classWord == null || !classWord.isBlank(), "classWord", "blank", "a word, or absent");
+        problems.check(
+                resolution >= 64 && resolution % 8 == 0, "resolution", resolution, "a multiple of 8, 64 or more");
+        problems.check(trainBatchSize >= 1, "trainBatchSize", trainBatchSize, "1 or more");
+        problems.check(steps >= 1, "steps", steps, "1 or more");
+        problems.check(learningRate > 0 && learningRate < 1, "learningRate", learningRate, "above 0 and below 1");
+        problems.check(
+                LEARNING_RATE_SCHEDULES.contains(learningRateSchedule),
+                "learningRateSchedule",
+                "'" + learningRateSchedule + "'",
+                "one of " + String.join(", ", LEARNING_RATE_SCHEDULES));
+        problems.check(
+                warmupSteps >= 0 && warmupSteps <= steps,
+                "warmupSteps",
+                warmupSteps,
+                "0 to the number of steps (" + steps + ")");
+        problems.check(rank >= 1, "rank", rank, "1 or more");
+        problems.check(isAboveZero(alpha), "alpha", alpha, "above 0");
+        problems.check(
+                !targetModules.isEmpty() && targetModules.stream().noneMatch(String::isBlank),
+                "targetModules",
+                targetModules,
+                "at least one name, and none of them blank");
+        problems.check(isAboveZero(maxGradientNorm), "maxGradientNorm", maxGradientNorm, "above 0");
+        problems.check(
+                minSnrGamma == null || isAboveZero(minSnrGamma), "minSnrGamma", minSnrGamma, "above 0, or absent");
+        problems.check(checkpointEvery >= 1, "checkpointEvery", checkpointEvery, "1 or more");
+        problems.check(minimumImages >= 1, "minimumImages", minimumImages, "1 or more");
+        problems.check(
                 imagesPerBatch >= minimumImages,
                 "imagesPerBatch",
                 imagesPerBatch,
                 "at least minimumImages (" + minimumImages + ")");
-        check(problems, quietSeconds >= 1, "quietSeconds", quietSeconds, "1 or more");
-        check(problems, sampleSteps >= 1 && sampleSteps <= 1000, "sampleSteps", sampleSteps, "1 to 1000");
-        check(problems, guidanceScale >= 1, "guidanceScale", guidanceScale, "1 or more");
-        return problems;
+        problems.check(quietSeconds >= 1, "quietSeconds", quietSeconds, "1 or more");
+        problems.check(sampleSteps >= 1 && sampleSteps <= 1000, "sampleSteps", sampleSteps, "1 to 1000");
+        problems.check(
+                guidanceScale >= 1 && Double.isFinite(guidanceScale), "guidanceScale", guidanceScale, "1 or more");
+        return problems.sentences;
     }
 
-    private static void check(List<String> problems, boolean right, String name, Object value, String expected) {
-        if (!right) {
-            problems.add("%s is %s, but must be %s".formatted(name, value, expected));
+    private static boolean isAboveZero(double value) {
+        return value > 0 && Double.isFinite(value);
+    }
+
+    private static final class Problems {
+        private final List<String> sentences = new ArrayList<>();
+
+        void check(boolean right, String name, @Nullable Object value, String expected) {
+            if (!right) {
+                sentences.add("%s is %s, but must be %s".formatted(name, value, expected));
+            }
         }
-    }
-
-    private static <T> T or(@Nullable T given, T otherwise) {
-        return given == null ? otherwise : given;
     }
 }

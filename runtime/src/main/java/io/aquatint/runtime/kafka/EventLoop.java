@@ -46,7 +46,7 @@ public final class EventLoop implements AutoCloseable {
 
     private record Route<T>(Topic<T> topic, Handler<T> handler) {
         void handle(ConsumerRecord<String, byte[]> record) throws Exception {
-            Event<T> event = RecordReader.read(topic, record);
+            Event<T> event = topic.read(record);
             if (event != null) {
                 handler.handle(event);
             }

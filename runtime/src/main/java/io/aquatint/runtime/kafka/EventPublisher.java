@@ -42,7 +42,7 @@ public final class EventPublisher implements AutoCloseable {
         try (var serializer = topic.serde().serializer()) {
             value = serializer.serialize(topic.name(), headers, widened);
         }
-        return send(new ProducerRecord<>(topic.name(), null, RecordKeys.of(event), value, headers));
+        return send(new ProducerRecord<>(topic.name(), null, topic.keyOf(event), value, headers));
     }
 
     /**

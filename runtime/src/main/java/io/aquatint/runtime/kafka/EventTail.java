@@ -39,7 +39,7 @@ public final class EventTail implements AutoCloseable {
 
     private record Route<T>(Topic<T> topic, EventLoop.Handler<T> handler) {
         void handle(ConsumerRecord<String, byte[]> record) throws Exception {
-            Event<T> event = RecordReader.read(topic, record);
+            Event<T> event = topic.read(record);
             if (event != null) {
                 handler.handle(event);
             }

@@ -152,7 +152,7 @@ public final class ShareWorker<T> implements AutoCloseable {
     private @Nullable Job begin(KafkaShareConsumer<String, byte[]> consumer, ConsumerRecord<String, byte[]> record) {
         @Nullable Event<T> event;
         try {
-            event = RecordReader.read(topic, record);
+            event = topic.read(record);
         } catch (EventFormatException e) {
             kafka.publisher().deadLetter(record, "UNDECODABLE", String.valueOf(e.getMessage()));
             acknowledge(consumer, record, AcknowledgeType.REJECT);
