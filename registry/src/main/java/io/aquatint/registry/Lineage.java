@@ -1,7 +1,6 @@
 package io.aquatint.registry;
 
 import io.aquatint.events.AlertLevel;
-import io.aquatint.events.Artifact;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.ModelCheckpoint;
 import io.aquatint.events.ModelScores;
@@ -103,21 +102,15 @@ final class Lineage {
                 .orElse(last));
     }
 
-    /** The scores of a step, if the validator has told them. */
-    Optional<ModelScores> scores(int step) {
-        return Optional.ofNullable(scores.get(step)).map(Lineage::scores);
+    /** The version with everything that it was made from, but its files; empty until the training is done. */
+    Optional<Draft> draft(Instant createdAt) {
+        TrainingRequested wanted = request;
+        return wanted == null
+                ? Optional.empty()
+                : chosen().map(chosen -> new Draft(wanted, chosen, version(wanted, chosen, createdAt)));
     }
 
-    /**
-     * The version with everything that it was made from.
-     *
-     * @throws IllegalStateException before the training is {@link #complete}
-     */
-    ModelVersion version(ModelCheckpoint chosen, List<Artifact> artifacts, Instant createdAt) {
-        TrainingRequested wanted = request;
-        if (wanted == null || completed == null) {
-            throw new IllegalStateException("the training " + trainingId + " is not done");
-        }
+    private ModelVersion version(TrainingRequested wanted, ModelCheckpoint chosen, Instant createdAt) {
         return new ModelVersion(
                 wanted.dataset() + "/" + wanted.batch(),
                 wanted.dataset(),
@@ -130,7 +123,7 @@ final class Lineage {
                 wanted.heldOut(),
                 scores.values().stream().map(Lineage::scores).toList(),
                 checkpoints.values().stream().map(Lineage::checkpoint).toList(),
-                artifacts,
+                List.of(),
                 createdAt);
     }
 

@@ -3,8 +3,6 @@ package io.aquatint.registry;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.aquatint.diffusion.adapter.LoraConfig;
-import io.aquatint.diffusion.adapter.LoraLayout;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.DiffusersFolder;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
@@ -19,8 +17,6 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Random;
-import java.util.TreeMap;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,7 +40,7 @@ class AdapterFilesTest {
 
     @Test
     void bothFilesHoldWhatWasTrained() {
-        Map<String, LoraPair> trained = pairs();
+        Map<String, LoraPair> trained = PlantedAdapter.pairs(unet, request);
         AdapterFiles.Written files = write(trained);
 
         assertThat(files.diffusers()).hasFileName("pytorch_lora_weights.safetensors");
@@ -66,7 +62,7 @@ class AdapterFilesTest {
 
     @Test
     void aLayerThatDoesNotFitTheBaseIsNamed() {
-        Map<String, LoraPair> pairs = pairs();
+        Map<String, LoraPair> pairs = PlantedAdapter.pairs(unet, request);
         pairs.put(LAYER, LoraPair.linear(4, 3, 5, new float[12], new float[20], 2));
         assertThatThrownBy(() -> write(pairs))
                 .isInstanceOf(LoraMismatchException.class)
@@ -75,7 +71,7 @@ class AdapterFilesTest {
 
     @Test
     void aMissingLayerIsNamed() {
-        Map<String, LoraPair> pairs = pairs();
+        Map<String, LoraPair> pairs = PlantedAdapter.pairs(unet, request);
         pairs.remove(LAYER);
         assertThatThrownBy(() -> write(pairs))
                 .isInstanceOf(CheckpointException.class)
@@ -84,7 +80,7 @@ class AdapterFilesTest {
 
     @Test
     void valuesThatAreNoNumbersAreRefused() {
-        Map<String, LoraPair> pairs = pairs();
+        Map<String, LoraPair> pairs = PlantedAdapter.pairs(unet, request);
         layer(pairs).up()[0] = Float.NaN;
         assertThatThrownBy(() -> write(pairs))
                 .isInstanceOf(CheckpointException.class)
@@ -99,24 +95,5 @@ class AdapterFilesTest {
         Path adapter = folder.resolve("adapter.safetensors");
         LoraFormats.writeKohya(adapter, LoraWeights.of(LoraWeights.Component.UNET, pairs), Map.of());
         return AdapterFiles.write(adapter, unet, request, 200, NOW, folder);
-    }
-
-    /** An adapter as the request wants it, filled with random numbers. */
-    private Map<String, LoraPair> pairs() {
-        Random random = new Random(1);
-        Map<String, LoraPair> pairs = new TreeMap<>();
-        LoraConfig config = new LoraConfig(4, 2.0, request.spec().targetModules());
-        LoraLayout.of(unet, config).sites().forEach((module, site) -> {
-            float[] down = new float[4 * site.in()];
-            float[] up = new float[4 * site.out()];
-            for (int i = 0; i < down.length; i++) {
-                down[i] = random.nextFloat() - 0.5f;
-            }
-            for (int i = 0; i < up.length; i++) {
-                up[i] = random.nextFloat() - 0.5f;
-            }
-            pairs.put(module, LoraPair.linear(4, site.in(), site.out(), down, up, 2.0));
-        });
-        return pairs;
     }
 }

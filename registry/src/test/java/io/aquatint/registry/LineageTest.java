@@ -13,7 +13,6 @@ import io.aquatint.events.ModelCheckpoint;
 import io.aquatint.events.ModelScores;
 import io.aquatint.events.ModelVersion;
 import java.time.Instant;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class LineageTest {
@@ -27,8 +26,7 @@ class LineageTest {
         lineage.take(checkpoint(100, 1));
         assertThat(lineage.complete()).isFalse();
         assertThat(lineage.chosen()).isEmpty();
-        assertThatThrownBy(() -> lineage.version(new ModelCheckpoint(100, "k", "h", 0), List.of(), NOW))
-                .isInstanceOf(IllegalStateException.class);
+        assertThat(lineage.draft(NOW)).isEmpty();
     }
 
     @Test
@@ -104,7 +102,7 @@ class LineageTest {
         assertThat(lineage.scored()).isFalse();
         lineage.take(scored(200, 0.7));
         assertThat(lineage.scored()).isTrue();
-        assertThat(lineage.scores(200)).contains(new ModelScores(200, 0.7, 0.5));
+        assertThat(version().scores()).contains(new ModelScores(200, 0.7, 0.5));
     }
 
     @Test
@@ -135,6 +133,6 @@ class LineageTest {
     }
 
     private ModelVersion version() {
-        return lineage.version(lineage.chosen().orElseThrow(), List.of(), NOW);
+        return lineage.draft(NOW).orElseThrow().version();
     }
 }
