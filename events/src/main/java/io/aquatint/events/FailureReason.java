@@ -8,6 +8,7 @@ public enum FailureReason {
     IMAGE_MISSING("A picture of the manifest is not in the object store: upload it again."),
     NOT_A_NUMBER("The loss is no number any more: lower the learning rate."),
     OUT_OF_MEMORY("Lower the batch size, the resolution or the rank."),
+    UNAVAILABLE("The object store or Kafka did not answer: see that they run."),
     DELIVERIES_EXHAUSTED("It failed several times: read the trainer's log, then request it again."),
     STALE_EPOCH("Another trainer has taken the job over: nothing to do."),
     INTERNAL("A fault of ours: please report it with the trainer's log.");
