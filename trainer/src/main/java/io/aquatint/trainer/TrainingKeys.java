@@ -1,58 +1,110 @@
 package io.aquatint.trainer;
 
 import java.util.Locale;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Where a training keeps its objects. */
+/**
+ * Where a training keeps its objects. Each epoch has a folder of its own, so that a trainer which lost its job can never write
+ * over its successor's work.
+ */
 public record TrainingKeys(String dataset, int batch) {
-    private static final Pattern CHECKPOINT = Pattern.compile("checkpoints/(\\d{6,9})/(adapter|state)\\.safetensors");
+    private static final Pattern IN_EPOCH = Pattern.compile("([1-9]\\d{0,8})/(.+)");
+    private static final Pattern CHECKPOINT =
+            Pattern.compile("checkpoints/(\\d{6,9})/(?:adapter\\.safetensors|state\\.safetensors|saved\\.json)");
+
+    /** A checkpoint's place: its step, and the epoch that wrote it. */
+    public record Place(int epoch, int step) {}
 
     public String prefix() {
         return "trainings/%s/%d/".formatted(dataset, batch);
     }
 
-    /** A trainer owns the training's epoch n when it wrote this object first. */
-    public String epoch(int n) {
-        return prefix() + "epochs/" + n;
+    /** The event that tells of the training's end; whoever finds it need not train. */
+    public String completed() {
+        return prefix() + "completed.json";
     }
 
-    /** The object with this prefix and the highest number is the current epoch. */
+    /** All that the epochs wrote. */
     public String epochs() {
         return prefix() + "epochs/";
     }
 
-    /** The number of an epoch's key; empty when the key is none of this training's. */
-    public OptionalInt epochOf(String key) {
-        String number = key.startsWith(epochs()) ? key.substring(epochs().length()) : "";
-        return number.matches("[1-9]\\d{0,8}") ? OptionalInt.of(Integer.parseInt(number)) : OptionalInt.empty();
+    /** A trainer owns the training's epoch n when it wrote this object first; the highest n is the current epoch. */
+    public String claim(int n) {
+        return epoch(n) + "claim.json";
     }
 
-    public String checkpoints() {
-        return prefix() + "checkpoints/";
+    /** An epoch that ended without a fault of its own, to be continued by another. */
+    public String handedBack(int n) {
+        return epoch(n) + "handed-back.json";
+    }
+
+    /** An epoch with which the training failed for good. */
+    public String failed(int n) {
+        return epoch(n) + "failed.json";
+    }
+
+    /** The epoch whose claim a key is; empty when it is no claim of this training's. */
+    public OptionalInt epochOfClaim(String key) {
+        return epochOf(key, "claim.json");
+    }
+
+    /** The epoch that handed the training back by this key. */
+    public OptionalInt epochOfHandedBack(String key) {
+        return epochOf(key, "handed-back.json");
+    }
+
+    /** The epoch that failed by this key. */
+    public OptionalInt epochOfFailed(String key) {
+        return epochOf(key, "failed.json");
     }
 
     /** The adapter, in diffusers' format. */
-    public String adapter(int step) {
-        return checkpoint(step) + "adapter.safetensors";
+    public String adapter(Place place) {
+        return checkpoint(place) + "adapter.safetensors";
     }
 
     /** What a training resumes from. */
-    public String state(int step) {
-        return checkpoint(step) + "state.safetensors";
+    public String state(Place place) {
+        return checkpoint(place) + "state.safetensors";
     }
 
-    /** The step of a checkpoint's key; empty when the key is none of this training's. */
-    public OptionalInt stepOf(String key) {
-        if (!key.startsWith(prefix())) {
-            return OptionalInt.empty();
+    /** The event that tells of the checkpoint; written when the rest is there. */
+    public String saved(Place place) {
+        return checkpoint(place) + "saved.json";
+    }
+
+    /** The place of a checkpoint's key; empty when the key is of no checkpoint of this training. */
+    public Optional<Place> placeOf(String key) {
+        Matcher inEpoch = inEpoch(key);
+        if (!inEpoch.matches()) {
+            return Optional.empty();
         }
-        Matcher matcher = CHECKPOINT.matcher(key.substring(prefix().length()));
-        return matcher.matches() ? OptionalInt.of(Integer.parseInt(matcher.group(1))) : OptionalInt.empty();
+        Matcher checkpoint = CHECKPOINT.matcher(inEpoch.group(2));
+        return checkpoint.matches()
+                ? Optional.of(new Place(Integer.parseInt(inEpoch.group(1)), Integer.parseInt(checkpoint.group(1))))
+                : Optional.empty();
     }
 
-    private String checkpoint(int step) {
-        return checkpoints() + String.format(Locale.ROOT, "%06d/", step);
+    private OptionalInt epochOf(String key, String file) {
+        Matcher inEpoch = inEpoch(key);
+        return inEpoch.matches() && inEpoch.group(2).equals(file)
+                ? OptionalInt.of(Integer.parseInt(inEpoch.group(1)))
+                : OptionalInt.empty();
+    }
+
+    private Matcher inEpoch(String key) {
+        return IN_EPOCH.matcher(key.startsWith(epochs()) ? key.substring(epochs().length()) : "");
+    }
+
+    private String epoch(int n) {
+        return epochs() + n + "/";
+    }
+
+    private String checkpoint(Place place) {
+        return epoch(place.epoch()) + String.format(Locale.ROOT, "checkpoints/%06d/", place.step());
     }
 }

@@ -3,6 +3,8 @@ package io.aquatint.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aquatint.events.ManifestImage;
+import io.aquatint.trainer.TrainingKeys.Place;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -10,32 +12,76 @@ class TrainingRulesTest {
     private final TrainingKeys keys = new TrainingKeys("mugs", 2);
 
     @Test
-    void keysHaveTheirPlaceBelowTheTraining() {
-        assertThat(keys.epoch(3)).isEqualTo("trainings/mugs/2/epochs/3");
-        assertThat(keys.adapter(100)).isEqualTo("trainings/mugs/2/checkpoints/000100/adapter.safetensors");
-        assertThat(keys.state(1_234_567)).isEqualTo("trainings/mugs/2/checkpoints/1234567/state.safetensors");
+    void everythingOfAnEpochHasItsPlaceInTheEpochsFolder() {
+        assertThat(keys.claim(3)).isEqualTo("trainings/mugs/2/epochs/3/claim.json");
+        assertThat(keys.handedBack(3)).isEqualTo("trainings/mugs/2/epochs/3/handed-back.json");
+        assertThat(keys.failed(3)).isEqualTo("trainings/mugs/2/epochs/3/failed.json");
+        assertThat(keys.adapter(new Place(3, 100)))
+                .isEqualTo("trainings/mugs/2/epochs/3/checkpoints/000100/adapter.safetensors");
+        assertThat(keys.state(new Place(12, 1_234_567)))
+                .isEqualTo("trainings/mugs/2/epochs/12/checkpoints/1234567/state.safetensors");
+        assertThat(keys.completed()).isEqualTo("trainings/mugs/2/completed.json");
     }
 
     @Test
-    void stepsAndEpochsAreReadBackFromTheirKeysAndFromNoOthers() {
-        assertThat(keys.stepOf(keys.state(100))).hasValue(100);
-        assertThat(keys.stepOf(keys.adapter(1_234_567))).hasValue(1_234_567);
-        assertThat(keys.stepOf(new TrainingKeys("mugs", 22).state(100))).isEmpty();
-        assertThat(keys.epochOf(keys.epoch(12))).hasValue(12);
-        assertThat(keys.epochOf(keys.epochs() + "x")).isEmpty();
+    void noKeyLiesBelowAnother() {
+        Place place = new Place(1, 100);
+        List<String> all = List.of(
+                keys.completed(),
+                keys.claim(1),
+                keys.handedBack(1),
+                keys.failed(1),
+                keys.adapter(place),
+                keys.state(place),
+                keys.saved(place));
+        assertThat(all).noneMatch(key -> all.stream().anyMatch(other -> other.startsWith(key + "/")));
     }
 
     @Test
-    void aCheckpointIsCompleteWithAdapterAndState() {
-        List<String> stored = List.of(
-                keys.adapter(100),
-                keys.state(100),
-                keys.adapter(200),
-                keys.state(200),
-                keys.adapter(300),
-                keys.state(400));
-        assertThat(CompleteCheckpoints.newest(keys, stored)).hasValue(200);
-        assertThat(CompleteCheckpoints.newest(keys, List.of(keys.adapter(100)))).isEmpty();
+    void placesAndEpochsAreReadBackFromTheirKeysAndFromNoOthers() {
+        Place place = new Place(12, 1_234_567);
+        assertThat(keys.placeOf(keys.state(place))).hasValue(place);
+        assertThat(keys.placeOf(keys.adapter(place))).hasValue(place);
+        assertThat(keys.placeOf(keys.saved(place))).hasValue(place);
+        assertThat(keys.placeOf(keys.claim(12))).isEmpty();
+        assertThat(keys.placeOf(new TrainingKeys("mugs", 22).state(place))).isEmpty();
+        assertThat(keys.epochOfClaim(keys.claim(12))).hasValue(12);
+        assertThat(keys.epochOfClaim(keys.handedBack(12))).isEmpty();
+        assertThat(keys.epochOfClaim(keys.claim(0))).isEmpty();
+        assertThat(keys.epochOfHandedBack(keys.handedBack(7))).hasValue(7);
+        assertThat(keys.epochOfFailed(keys.failed(8))).hasValue(8);
+    }
+
+    @Test
+    void aCheckpointIsCompleteWithAdapterStateAndItsEvent() {
+        Place whole = new Place(1, 200);
+        List<String> stored = new ArrayList<>(whole(new Place(1, 100)));
+        stored.addAll(whole(whole));
+        stored.add(keys.adapter(new Place(1, 300)));
+        stored.add(keys.state(new Place(1, 300)));
+        stored.add(keys.saved(new Place(1, 400)));
+        assertThat(CompleteCheckpoints.newest(keys, stored)).hasValue(whole);
+        assertThat(CompleteCheckpoints.newest(keys, List.of(keys.adapter(whole), keys.claim(1))))
+                .isEmpty();
+    }
+
+    @Test
+    void partsOfDifferentEpochsMakeNoCheckpoint() {
+        assertThat(CompleteCheckpoints.newest(
+                        keys,
+                        List.of(
+                                keys.adapter(new Place(1, 100)),
+                                keys.state(new Place(2, 100)),
+                                keys.saved(new Place(2, 100)))))
+                .isEmpty();
+    }
+
+    @Test
+    void theCheckpointWithTheMostStepsIsTheNewestWhicheverEpochWroteIt() {
+        List<String> stored = new ArrayList<>(whole(new Place(10, 100)));
+        stored.addAll(whole(new Place(2, 300)));
+        stored.addAll(whole(new Place(3, 300)));
+        assertThat(CompleteCheckpoints.newest(keys, stored)).hasValue(new Place(3, 300));
     }
 
     @Test
@@ -46,5 +92,9 @@ class TrainingRulesTest {
         assertThat(TrainSubset.of(List.of(c, a, b), 2)).containsExactly(a, b);
         assertThat(TrainSubset.of(List.of(b, c, a), 2)).containsExactly(a, b);
         assertThat(TrainSubset.of(List.of(a), 2)).containsExactly(a);
+    }
+
+    private List<String> whole(Place place) {
+        return List.of(keys.adapter(place), keys.state(place), keys.saved(place));
     }
 }

@@ -1,0 +1,66 @@
+package io.aquatint.trainer;
+
+import io.aquatint.diffusion.pipeline.Picture;
+import io.aquatint.diffusion.training.TrainingExample;
+import io.aquatint.events.FailureReason;
+import io.aquatint.events.ManifestImage;
+import io.aquatint.events.TrainingRequested;
+import io.aquatint.runtime.store.ObjectMissingException;
+import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.Sha256;
+import java.util.List;
+
+/** Brings the pictures of a manifest, and no others: what was stored under a key is held against its content hash. */
+final class Pictures {
+    private final ObjectStore store;
+
+    Pictures(ObjectStore store) {
+        this.store = store;
+    }
+
+    /**
+     * The pictures to train on, in the manifest's order.
+     *
+     * @throws TrainingFailedException naming the first picture that is not as the manifest says
+     */
+    List<TrainingExample> of(TrainingRequested request) {
+        int side = request.spec().resolution();
+        return request.images().stream().map(image -> example(image, side)).toList();
+    }
+
+    private TrainingExample example(ManifestImage image, int side) {
+        byte[] bytes;
+        try {
+            bytes = store.get(image.objectKey());
+        } catch (ObjectMissingException e) {
+            throw new TrainingFailedException(
+                    FailureReason.IMAGE_MISSING,
+                    "picture %s is not at '%s'".formatted(image.sha256(), image.objectKey()),
+                    e);
+        }
+        String found = Sha256.of(bytes);
+        if (!found.equals(image.sha256())) {
+            throw new TrainingFailedException(
+                    FailureReason.IMAGE_MISSING,
+                    "picture %s is not at '%s': what is there has the SHA-256 %s"
+                            .formatted(image.sha256(), image.objectKey(), found));
+        }
+        Picture picture;
+        try {
+            picture = Picture.decode(bytes);
+        } catch (IllegalArgumentException e) {
+            throw new TrainingFailedException(
+                    FailureReason.IMAGE_MISSING,
+                    "picture %s at '%s' cannot be read: %s"
+                            .formatted(image.sha256(), image.objectKey(), e.getMessage()),
+                    e);
+        }
+        if (picture.width() != side || picture.height() != side) {
+            throw new TrainingFailedException(
+                    FailureReason.BAD_SPEC,
+                    "resolution is %d, but picture %s was prepared as %d x %d: keep that resolution, or upload the pictures again"
+                            .formatted(side, image.sha256(), picture.width(), picture.height()));
+        }
+        return new TrainingExample(image.sha256(), picture, image.caption());
+    }
+}
