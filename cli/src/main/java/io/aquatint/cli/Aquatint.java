@@ -1,5 +1,7 @@
 package io.aquatint.cli;
 
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -11,7 +13,18 @@ import picocli.CommandLine.ParameterException;
         description = "Trains image models from a stream.",
         version = "Aquatint 0.1.0",
         mixinStandardHelpOptions = true,
-        subcommands = {UploadCommand.class, WatchCommand.class, PrepareCommand.class, ParityCommand.class})
+        subcommands = {
+            DemoCommand.class,
+            UpCommand.class,
+            ServiceCommand.Ingest.class,
+            ServiceCommand.Trainer.class,
+            ServiceCommand.Validator.class,
+            ServiceCommand.Registry.class,
+            UploadCommand.class,
+            WatchCommand.class,
+            PrepareCommand.class,
+            ParityCommand.class
+        })
 public final class Aquatint implements Runnable {
     @CommandLine.Spec
     private CommandLine.Model.CommandSpec spec = CommandLine.Model.CommandSpec.create();
@@ -26,8 +39,13 @@ public final class Aquatint implements Runnable {
 
     /** Runs a command line; the result is the exit code: 0, 1 for a failure, 2 for a wrong command line. */
     static int execute(String... arguments) {
+        return execute(new PrintWriter(System.out, true, StandardCharsets.UTF_8), arguments);
+    }
+
+    static int execute(PrintWriter out, String... arguments) {
         Aquatint aquatint = new Aquatint();
         return new CommandLine(aquatint)
+                .setOut(out)
                 .setExecutionExceptionHandler((exception, commandLine, parsed) -> {
                     if (aquatint.debug) {
                         exception.printStackTrace(commandLine.getErr());

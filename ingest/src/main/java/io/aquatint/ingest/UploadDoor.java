@@ -94,8 +94,9 @@ final class UploadDoor {
         try {
             Buffer body = context.body().buffer();
             byte[] json = body == null ? new byte[0] : body.getBytes();
+            List<String> problems = new ArrayList<>(TrainingSpec.unknownFields(json));
             spec = EventJson.read(json, TrainingSpec.class);
-            List<String> problems = spec.problems();
+            problems.addAll(spec.problems());
             if (!problems.isEmpty()) {
                 throw badSpec(String.join("; ", problems));
             }

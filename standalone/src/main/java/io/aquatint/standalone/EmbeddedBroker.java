@@ -4,10 +4,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
-import java.net.BindException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,8 +42,8 @@ public final class EmbeddedBroker implements AutoCloseable {
         Exit.setExitProcedure((status, message) -> refuse("ended", status, message));
         Exit.setHaltProcedure((status, message) -> refuse("halted", status, message));
         try {
-            int clientPort = free(port);
-            int controllerPort = free(0);
+            int clientPort = FreePort.of(port);
+            int controllerPort = FreePort.of(0);
             Files.createDirectories(data);
             format(data);
             var config = KafkaConfig$.MODULE$.fromProps(properties(data, clientPort, controllerPort), false);
@@ -76,17 +72,6 @@ public final class EmbeddedBroker implements AutoCloseable {
 
     private static void refuse(String how, int status, String message) {
         throw new IllegalStateException("Kafka's broker %s with status %d: %s".formatted(how, status, message));
-    }
-
-    private static int free(int port) throws IOException {
-        try (var socket = new ServerSocket()) {
-            socket.setReuseAddress(true);
-            socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
-            return socket.getLocalPort();
-        } catch (BindException e) {
-            throw new IllegalStateException(
-                    "port %d is taken: stop what listens there or choose another".formatted(port), e);
-        }
     }
 
     private static void format(Path data) throws IOException {

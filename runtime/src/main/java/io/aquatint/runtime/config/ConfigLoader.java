@@ -51,8 +51,19 @@ public final class ConfigLoader {
      */
     public static <R extends Record> R load(
             Class<R> record, Map<String, String> flags, Optional<Path> file, Map<String, String> environment) {
+        return load(record, flags, file, environment, Map.of());
+    }
+
+    /** The same with defaults, by key, that are only known when the program runs; they come before {@link ConfigDefault}. */
+    public static <R extends Record> R load(
+            Class<R> record,
+            Map<String, String> flags,
+            Optional<Path> file,
+            Map<String, String> environment,
+            Map<String, String> defaults) {
         ConfigLoader loader = new ConfigLoader();
         loader.collectKeys(record);
+        defaults.forEach((key, value) -> loader.given.put(key, new Setting(value, "default")));
         file.ifPresent(loader::readFile);
         loader.readEnvironment(environment);
         flags.forEach((key, value) -> loader.given.put(key, new Setting(value, "flag --" + key)));

@@ -90,7 +90,7 @@ public final class ServiceProcess implements AutoCloseable {
     public static void run(String name, KafkaConfig kafka, ObjectStoreConfig store, HttpConfig http, Wiring wiring) {
         try (var process = new ServiceProcess(kafka, store, http, wiring)) {
             LOG.info("{} is up: {}", name, process.address());
-            process.awaitEnd();
+            process.awaitEnd(process);
         }
     }
 
@@ -122,17 +122,18 @@ public final class ServiceProcess implements AutoCloseable {
     }
 
     /**
-     * Waits for the end of the process and closes everything before the JVM goes.
+     * Waits until the process is told to end (SIGTERM, Ctrl-C), then closes before the JVM goes.
      *
+     * @param whole what to close: this process, or what holds it
      * @throws IllegalStateException when a service stopped
      */
-    public void awaitEnd() {
+    public void awaitEnd(AutoCloseable whole) {
         var told = new CountDownLatch(1);
         var gone = new CountDownLatch(1);
         var hook = new Thread(
                 () -> {
                     told.countDown();
-                    close();
+                    closeAll(whole);
                     gone.countDown();
                 },
                 "shutdown");
@@ -142,13 +143,20 @@ public final class ServiceProcess implements AutoCloseable {
                 Optional<String> failure = failure();
                 if (failure.isPresent()) {
                     Runtime.getRuntime().removeShutdownHook(hook);
-                    close();
                     throw new IllegalStateException(failure.get());
                 }
             }
             gone.await();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void closeAll(AutoCloseable whole) {
+        try {
+            whole.close();
+        } catch (Exception e) {
+            LOG.error("not everything was closed", e);
         }
     }
 

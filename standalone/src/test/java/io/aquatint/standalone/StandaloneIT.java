@@ -1,0 +1,205 @@
+package io.aquatint.standalone;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.aquatint.events.DatasetConfigured;
+import io.aquatint.events.DatasetSealed;
+import io.aquatint.events.Event;
+import io.aquatint.events.ImageAccepted;
+import io.aquatint.events.ImageUploaded;
+import io.aquatint.events.ModelReady;
+import io.aquatint.events.Topic;
+import io.aquatint.events.Topics;
+import io.aquatint.events.TrainingCompleted;
+import io.aquatint.events.TrainingProgress;
+import io.aquatint.events.TrainingSpec;
+import io.aquatint.events.TrainingSpecBuilder;
+import io.aquatint.events.TrainingStarted;
+import io.aquatint.events.UploadEvent;
+import io.aquatint.runtime.config.HttpConfig;
+import io.aquatint.runtime.kafka.EventTail;
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Everything in one JVM, stopped and started again. */
+@Timeout(300)
+final class StandaloneIT {
+    private static final URI SOURCE = URI.create("/test");
+    private static final String DATASET = "cats";
+
+    @TempDir
+    Path data;
+
+    @Test
+    void whatWasUploadedBeforeARestartIsTrainedOnAfterIt() throws Exception {
+        TrainingSpec spec = spec().steps(4).checkpointEvery(2).build();
+        try (Standalone first = start();
+                Seen<ImageAccepted> accepted = Seen.of(first, Topics.IMAGE_VERDICTS, ImageAccepted.class)) {
+            send(first, "configure", new DatasetConfigured(DATASET, spec));
+            for (int i = 0; i < 5; i++) {
+                send(first, "picture-" + i, picture(i));
+            }
+            accepted.await(5);
+        }
+        try (Standalone second = start();
+                Seen<ModelReady> ready = Seen.of(second, Topics.MODEL_EVENTS, ModelReady.class)) {
+            send(second, "seal", new DatasetSealed(DATASET));
+            ModelReady model = ready.await(1).get(0);
+
+            assertThat(model.modelId()).isEqualTo("cats/1");
+            assertThat(model.step()).isEqualTo(4);
+            assertThat(model.artifacts()).hasSize(2).allSatisfy(artifact -> {
+                HttpResponse<byte[]> file = HttpClient.newHttpClient()
+                        .send(
+                                HttpRequest.newBuilder(URI.create(artifact.url()))
+                                        .build(),
+                                HttpResponse.BodyHandlers.ofByteArray());
+                assertThat(file.statusCode()).isEqualTo(200);
+                assertThat(file.body()).hasSize((int) artifact.bytes());
+            });
+        }
+        try (Standalone third = start();
+                Seen<ModelReady> ready = Seen.of(third, Topics.MODEL_EVENTS, ModelReady.class)) {
+            String listed = get(third.http().resolve("/v1/models"));
+            assertThat(listed).contains("cats/1");
+            // The same picture again changes nothing; the next batch begins with new ones.
+            send(third, "picture-0-again", picture(0));
+            for (int i = 5; i < 10; i++) {
+                send(third, "picture-" + i, picture(i));
+            }
+            send(third, "seal-again", new DatasetSealed(DATASET));
+            List<ModelReady> models = ready.await(2);
+            assertThat(models).extracting(ModelReady::modelId).containsExactly("cats/1", "cats/2");
+        }
+    }
+
+    @Test
+    void aTrainingThatTheEndOfTheProcessCutShortGoesOnAtTheNextStart() throws Exception {
+        TrainingSpec spec = spec().steps(60).checkpointEvery(5).build();
+        try (Standalone first = start();
+                Seen<TrainingProgress> progress = Seen.of(first, Topics.TRAINING_EVENTS, TrainingProgress.class)) {
+            send(first, "configure", new DatasetConfigured(DATASET, spec));
+            for (int i = 0; i < 5; i++) {
+                send(first, "picture-" + i, picture(i));
+            }
+            send(first, "seal", new DatasetSealed(DATASET));
+            progress.await(seen -> seen.stream().anyMatch(event -> event.step() >= 6));
+        }
+        try (Standalone second = start();
+                Seen<TrainingStarted> started = Seen.of(second, Topics.TRAINING_EVENTS, TrainingStarted.class);
+                Seen<TrainingCompleted> completed = Seen.of(second, Topics.TRAINING_EVENTS, TrainingCompleted.class);
+                Seen<ModelReady> ready = Seen.of(second, Topics.MODEL_EVENTS, ModelReady.class)) {
+            assertThat(ready.await(1)).hasSize(1);
+            List<TrainingStarted> starts = started.await(2);
+            assertThat(starts).hasSize(2);
+            assertThat(starts.get(1).startStep()).isGreaterThanOrEqualTo(5);
+            assertThat(starts.get(1).epoch()).isGreaterThan(starts.get(0).epoch());
+            assertThat(completed.await(1)).extracting(TrainingCompleted::step).containsExactly(60);
+        }
+    }
+
+    @Test
+    void aPortThatIsTakenIsNamed() {
+        try (Standalone first = start()) {
+            int taken = first.http().getPort();
+            assertThatThrownBy(() -> Standalone.start(
+                            StandaloneConfig.of(data.resolve("other"), 0, 0, new HttpConfig("localhost", taken))))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(String.valueOf(taken))
+                    .hasMessageContaining("taken");
+        }
+    }
+
+    private Standalone start() {
+        return Standalone.start(StandaloneConfig.of(data, 0, 0, new HttpConfig("localhost", 0)));
+    }
+
+    private static TrainingSpecBuilder spec() {
+        return TrainingSpec.builder()
+                .resolution(64)
+                .rank(4)
+                .imagesPerBatch(50)
+                .minimumImages(5)
+                .sampleSteps(2)
+                .samplePrompts(List.of("a photo of a cat"))
+                .stopEarly(false);
+    }
+
+    private static ImageUploaded picture(int seed) throws IOException {
+        var image = new BufferedImage(80, 64, BufferedImage.TYPE_INT_RGB);
+        var random = new Random(seed);
+        for (int y = 0; y < image.getHeight(); y++) {
+            for (int x = 0; x < image.getWidth(); x++) {
+                image.setRGB(x, y, random.nextInt());
+            }
+        }
+        var bytes = new ByteArrayOutputStream();
+        ImageIO.write(image, "png", bytes);
+        return new ImageUploaded(
+                DATASET, seed + ".png", "a photo of a cat", null, bytes.toByteArray(), null, null, null);
+    }
+
+    private static void send(Standalone standalone, String id, UploadEvent event) {
+        standalone
+                .kafka()
+                .publisher()
+                .publishNow(Topics.IMAGE_UPLOADS, Event.of(id, SOURCE, Instant.now(), DATASET, event));
+    }
+
+    private static String get(URI address) throws IOException, InterruptedException {
+        return HttpClient.newHttpClient()
+                .send(HttpRequest.newBuilder(address).build(), HttpResponse.BodyHandlers.ofString())
+                .body();
+    }
+
+    /** All events of one type, from the beginning of their topic. */
+    private record Seen<E>(List<E> events, EventTail tail) implements AutoCloseable {
+        static <T, E extends T> Seen<E> of(Standalone standalone, Topic<T> topic, Class<E> type) {
+            var events = new CopyOnWriteArrayList<E>();
+            var tail = new EventTail(standalone.kafka(), "seen").on(topic, event -> {
+                if (type.isInstance(event.data())) {
+                    events.add(type.cast(event.data()));
+                }
+            });
+            tail.start();
+            return new Seen<>(events, tail);
+        }
+
+        List<E> await(int count) throws InterruptedException {
+            return await(seen -> seen.size() >= count);
+        }
+
+        List<E> await(Predicate<List<E>> enough) throws InterruptedException {
+            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
+            while (!enough.test(events)) {
+                assertThat(System.nanoTime())
+                        .as("two minutes passed; seen: %s", events)
+                        .isLessThan(end);
+                TimeUnit.MILLISECONDS.sleep(50);
+            }
+            return List.copyOf(events);
+        }
+
+        @Override
+        public void close() {
+            tail.close();
+        }
+    }
+}
