@@ -3,25 +3,21 @@ package io.aquatint.events;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
-import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.cfg.CoercionAction;
 import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import com.fasterxml.jackson.databind.type.LogicalType;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import java.io.IOException;
-import java.util.stream.Collectors;
+import java.time.Instant;
 
 /**
  * JSON of events: camelCase names of the record components, ISO-8601 times, absent instead of null, unknown fields ignored.
@@ -32,9 +28,13 @@ public final class EventJson {
     private static final ObjectMapper MAPPER = JsonMapper.builder()
             .addModule(new JavaTimeModule())
             .addModule(new Jdk8Module())
-            .addModule(new SimpleModule("finite numbers")
-                    .addSerializer(Double.class, new FiniteDoubles())
-                    .addSerializer(Double.TYPE, new FiniteDoubles()))
+            .addModule(new SimpleModule("strict values")
+                    .addSerializer(Double.class, new StrictValues.DoubleWriter())
+                    .addSerializer(Double.TYPE, new StrictValues.DoubleWriter())
+                    .addDeserializer(Double.class, new StrictValues.DoubleReader())
+                    .addDeserializer(Double.TYPE, new StrictValues.DoubleReader())
+                    .addDeserializer(byte[].class, new StrictValues.BytesReader())
+                    .addDeserializer(Instant.class, new StrictValues.TimeReader()))
             .annotationIntrospector(new RequiredUnlessNullable())
             .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
             .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
@@ -73,7 +73,7 @@ public final class EventJson {
         } catch (JsonProcessingException e) {
             throw new EventFormatException(
                     "a %s cannot be written as JSON: %s"
-                            .formatted(data.getClass().getSimpleName(), problem(e)),
+                            .formatted(data.getClass().getSimpleName(), JsonProblem.of(e)),
                     e);
         }
     }
@@ -84,13 +84,16 @@ public final class EventJson {
      * @throws EventFormatException if the bytes are not JSON of that record
      */
     public static <T> T read(byte[] json, Class<T> type) {
+        if (json.length == 0) {
+            throw new EventFormatException("not a %s: it is empty".formatted(type.getSimpleName()));
+        }
         try {
             T value = MAPPER.readValue(json, type);
             if (value != null) {
                 return value;
             }
         } catch (IOException e) {
-            throw new EventFormatException("not a %s: %s".formatted(type.getSimpleName(), problem(e)), e);
+            throw new EventFormatException("not a %s: %s".formatted(type.getSimpleName(), JsonProblem.of(e)), e);
         }
         throw new EventFormatException("not a %s: it is null".formatted(type.getSimpleName()));
     }
@@ -106,36 +109,5 @@ public final class EventJson {
         node.put("time", event.time().toString());
         node.set("data", MAPPER.valueToTree(event.data()));
         return node.toString();
-    }
-
-    /** What was wrong and in which field, in one line. */
-    private static String problem(IOException e) {
-        String message = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
-        String line =
-                String.valueOf(message).lines().findFirst().orElse(e.getClass().getSimpleName());
-        String field = e instanceof JsonMappingException mapping ? path(mapping) : "";
-        return field.isEmpty() ? line : "field '%s': %s".formatted(field, line);
-    }
-
-    /** For example {@code spec.targetModules[0]}. */
-    private static String path(JsonMappingException e) {
-        return e.getPath().stream()
-                .map(step -> step.getFieldName() == null ? "[" + step.getIndex() + "]" : "." + step.getFieldName())
-                .collect(Collectors.joining())
-                .replaceFirst("^\\.", "");
-    }
-
-    private static final class FiniteDoubles extends StdSerializer<Double> {
-        FiniteDoubles() {
-            super(Double.class);
-        }
-
-        @Override
-        public void serialize(Double value, JsonGenerator json, SerializerProvider provider) throws IOException {
-            if (!Double.isFinite(value)) {
-                throw JsonMappingException.from(json, "is %s, and JSON has finite numbers only".formatted(value));
-            }
-            json.writeNumber(value);
-        }
     }
 }

@@ -10,6 +10,7 @@ import java.time.format.DateTimeParseException;
 import java.util.Base64;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
@@ -109,17 +110,17 @@ final class EventSerde<T> implements Serde<Event<T>> {
         String mode = contentType == null ? "" : contentType.toLowerCase(Locale.ROOT);
         if (mode.equals(STRUCTURED) || mode.startsWith(STRUCTURED + ";")) {
             ObjectNode whole = structured(value);
-            return event(name -> attribute(whole, name), data(whole), key, timestamp);
+            return event(name -> attribute(whole, name), () -> data(whole), key, timestamp);
         } else if (mode.startsWith(CLOUD_EVENTS)) {
             throw malformed(
                     "the header content-type is '%s'; send one CloudEvent a record, in binary mode (ce_ headers, and the data as JSON in the value) or as %s"
                             .formatted(contentType, STRUCTURED),
                     null);
         }
-        return event(name -> text(headers, PREFIX + name), value, key, timestamp);
+        return event(name -> text(headers, PREFIX + name), () -> value, key, timestamp);
     }
 
-    private Event<T> event(Attributes attributes, byte[] data, @Nullable String key, Instant timestamp) {
+    private Event<T> event(Attributes attributes, Supplier<byte[]> data, @Nullable String key, Instant timestamp) {
         String version = required(attributes, "specversion");
         if (!version.equals("1.0")) {
             throw malformed("ce_specversion is '%s', but only 1.0 is understood".formatted(version), null);
@@ -135,9 +136,10 @@ final class EventSerde<T> implements Serde<Event<T>> {
         URI source = source(required(attributes, "source"));
         String when = given(attributes, "time");
         Instant time = when == null ? timestamp : time(when);
+        byte[] json = data.get();
         T read;
         try {
-            read = EventJson.read(data, record);
+            read = EventJson.read(json, record);
         } catch (EventFormatException e) {
             throw malformed("the data of event '%s' is %s".formatted(id, e.getMessage()), e);
         }

@@ -1,5 +1,6 @@
 package io.aquatint.events;
 
+import static java.util.stream.Collectors.toMap;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -37,6 +38,21 @@ final class SchemaTest {
     private static final String FOLDER = "/io/aquatint/events/schema/";
     private static final SchemaRegistry REGISTRY =
             SchemaRegistry.withDefaultDialect(SpecificationVersion.DRAFT_2020_12);
+    private static final List<String> BOUNDS = List.of(
+            "pattern",
+            "minLength",
+            "minimum",
+            "maximum",
+            "exclusiveMinimum",
+            "exclusiveMaximum",
+            "multipleOf",
+            "minItems",
+            "propertyNames");
+    private static final SchemaRegistry WITHOUT_BOUNDS = SchemaRegistry.withDefaultDialect(
+            SpecificationVersion.DRAFT_2020_12,
+            registry -> registry.schemas(allRecords().values().stream()
+                    .collect(toMap(file -> "urn:aquatint:/" + file, file -> withoutBounds(schema(file))
+                            .toString()))));
 
     static Stream<Class<?>> records() {
         return allRecords().keySet().stream();
@@ -82,7 +98,7 @@ final class SchemaTest {
                     .as(component.getName())
                     .isNotBlank();
             boolean nullable = component.getAnnotatedType().isAnnotationPresent(Nullable.class);
-            assertThat(without(property, "description", "default", "examples"))
+            assertThat(typesOf(property))
                     .as("%s.%s", record.getSimpleName(), component.getName())
                     .isEqualTo(expected(component.getAnnotatedType(), nullable));
             if (!nullable && record != TrainingSpec.class) {
@@ -181,30 +197,27 @@ final class SchemaTest {
         return type.getTypeName();
     }
 
-    /** A property less its words and its bounds. */
-    private static JsonNode without(JsonNode property, String... words) {
-        ObjectNode json = property.deepCopy();
-        json.remove(List.of(words));
-        json.remove(List.of(
-                "pattern",
-                "minLength",
-                "minimum",
-                "maximum",
-                "exclusiveMinimum",
-                "exclusiveMaximum",
-                "multipleOf",
-                "minItems",
-                "propertyNames"));
-        if (json.path("format").asText().equals("uri-reference")) {
-            json.remove("format");
+    private static JsonNode typesOf(JsonNode property) {
+        ObjectNode types = property.deepCopy();
+        withoutBounds(types);
+        return types.remove(List.of("description", "default"));
+    }
+
+    /** A schema less what bounds the values of a type: that is the services' matter, not the reader's. */
+    private static JsonNode withoutBounds(JsonNode schema) {
+        for (JsonNode within : schema) {
+            withoutBounds(within);
         }
-        if (property.path("default").asText().equals("constant")) {
-            json.remove("enum"); // a text with known values
+        if (schema instanceof ObjectNode object) {
+            object.remove(BOUNDS);
+            if (object.path("format").asText().equals("uri-reference")) {
+                object.remove("format");
+            }
+            if (object.path("default").asText().equals("constant")) {
+                object.remove("enum"); // a text, though its values are known
+            }
         }
-        if (json.path("items") instanceof ObjectNode items) {
-            items.remove("minLength");
-        }
-        return json;
+        return schema;
     }
 
     private static String json(Example<?> example) {
@@ -214,6 +227,13 @@ final class SchemaTest {
     static List<Error> errors(String type, String json) {
         Schema schema = REGISTRY.getSchema(SchemaLocation.of("classpath:" + FOLDER.substring(1) + type + ".json"));
         return schema.validate(json, InputFormat.JSON);
+    }
+
+    /** What the schema says against its types alone. */
+    static List<Error> typeErrors(String type, String json) {
+        return WITHOUT_BOUNDS
+                .getSchema(SchemaLocation.of("urn:aquatint:/" + type + ".json"))
+                .validate(json, InputFormat.JSON);
     }
 
     static JsonNode schema(String file) {
