@@ -14,14 +14,20 @@ import io.aquatint.events.Topics;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingEvent;
 import io.aquatint.events.TrainingFailed;
+import io.aquatint.events.TrainingProgress;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.runtime.kafka.EventTail;
+import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.ObjectStoreException;
 import io.aquatint.runtime.store.Sha256;
 import io.aquatint.trainer.TrainerService;
 import io.aquatint.trainer.TrainerSettings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -120,17 +126,7 @@ final class TrainerServiceIT {
             request("stopped", 100_000);
             until("stopped/1", CheckpointSaved.class);
 
-            INFRASTRUCTURE
-                    .kafka()
-                    .publisher()
-                    .publishNow(
-                            Topics.TRAINING_COMMANDS,
-                            Event.of(
-                                    "stop",
-                                    SOURCE,
-                                    Instant.now(),
-                                    "stopped/1",
-                                    new StopTraining("stopped/1", "TEST", "a test says so")));
+            stop("stopped/1");
 
             List<TrainingEvent> events = until("stopped/1", TrainingCompleted.class);
             TrainingCompleted completed = (TrainingCompleted) events.get(events.size() - 1);
@@ -157,10 +153,70 @@ final class TrainerServiceIT {
         }
     }
 
+    @Test
+    void aTrainingMayBeHandedBackMoreOftenThanKafkaDeliversAJob() throws Exception {
+        request("wandering", 1000);
+        List<TrainingEvent> events = new ArrayList<>();
+        for (int i = 0; i < 6; i++) {
+            try (TrainerService trainer = trainer("wanderer-" + i)) {
+                trainer.start();
+                events.addAll(until("wandering/1", TrainingStarted.class));
+                events.addAll(until("wandering/1", TrainingProgress.class));
+            }
+        }
+        stop("wandering/1");
+        try (TrainerService trainer = trainer("last")) {
+            trainer.start();
+            events.addAll(until("wandering/1", TrainingCompleted.class));
+        }
+
+        assertThat(of(events, TrainingStarted.class))
+                .extracting(TrainingStarted::epoch)
+                .containsExactly(1, 2, 3, 4, 5, 6, 7);
+        assertThat(of(events, TrainingFailed.class)).isEmpty();
+    }
+
+    @Test
+    void aStoreThatTakesNoStateUsesUpTheAttempts() throws Exception {
+        try (TrainerService trainer = trainer("unlucky", withoutStates())) {
+            trainer.start();
+            request("unlucky", 3);
+
+            List<TrainingEvent> events = new ArrayList<>();
+            for (int i = 0; i < 3; i++) {
+                events.addAll(until("unlucky/1", TrainingFailed.class));
+            }
+
+            assertThat(of(events, TrainingFailed.class))
+                    .extracting(TrainingFailed::reason)
+                    .containsExactly(
+                            FailureReason.UNAVAILABLE, FailureReason.UNAVAILABLE, FailureReason.DELIVERIES_EXHAUSTED);
+        }
+    }
+
+    /** The store, but that it takes no state of a training. */
+    private static ObjectStore withoutStates() {
+        return (ObjectStore) Proxy.newProxyInstance(
+                ObjectStore.class.getClassLoader(), new Class<?>[] {ObjectStore.class}, (proxy, method, arguments) -> {
+                    if (method.getName().equals("put") && ((String) arguments[0]).endsWith("state.safetensors")) {
+                        throw new ObjectStoreException("cannot store a state", new IOException("planted"));
+                    }
+                    try {
+                        return method.invoke(INFRASTRUCTURE.store(), arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
     private static TrainerService trainer(String name) {
+        return trainer(name, INFRASTRUCTURE.store());
+    }
+
+    private static TrainerService trainer(String name, ObjectStore store) {
         return new TrainerService(
                 INFRASTRUCTURE.kafka(),
-                INFRASTRUCTURE.store(),
+                store,
                 new TrainerSettings(work, name, 3, Duration.ofSeconds(1)),
                 new SimpleMeterRegistry());
     }
@@ -183,6 +239,20 @@ final class TrainerServiceIT {
 
     private static <T> List<T> of(List<TrainingEvent> events, Class<T> type) {
         return events.stream().filter(type::isInstance).map(type::cast).toList();
+    }
+
+    private static void stop(String trainingId) {
+        INFRASTRUCTURE
+                .kafka()
+                .publisher()
+                .publishNow(
+                        Topics.TRAINING_COMMANDS,
+                        Event.of(
+                                "stop:" + trainingId,
+                                SOURCE,
+                                Instant.now(),
+                                trainingId,
+                                new StopTraining(trainingId, "TEST", "a test says so")));
     }
 
     private static void request(String dataset, int steps) {

@@ -13,6 +13,7 @@ import io.aquatint.runtime.kafka.ShareWorker;
 import io.aquatint.runtime.lifecycle.Health;
 import io.aquatint.runtime.lifecycle.Service;
 import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.ObjectStoreException;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.time.Duration;
@@ -20,6 +21,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -41,6 +43,7 @@ public final class TrainerService implements Service {
     private boolean working;
     private boolean started;
     private volatile boolean closing;
+    private volatile @Nullable String training;
 
     public TrainerService(Kafka kafka, ObjectStore store, TrainerSettings settings, MeterRegistry metrics) {
         this.kafka = kafka;
@@ -72,7 +75,9 @@ public final class TrainerService implements Service {
     @Override
     public Health health() {
         Health commanded = tail.health();
-        return commanded.live() && commanded.ready() ? worker.health() : commanded;
+        Health health = commanded.live() && commanded.ready() ? worker.health() : commanded;
+        String training = this.training;
+        return training == null || !health.ready() ? health : new Health(true, true, "training " + training);
     }
 
     /** Waits for the step in hand, however long it takes: a step that the JVM's end cuts short crashes the process. */
@@ -119,6 +124,7 @@ public final class TrainerService implements Service {
             }
             working = true;
         }
+        training = request.trainingId();
         try {
             return outcome(event, request, deliveries, lease);
         } catch (KafkaException e) {
@@ -126,6 +132,7 @@ public final class TrainerService implements Service {
             pause(lease);
             return Outcome.RELEASE;
         } finally {
+            training = null;
             synchronized (turn) {
                 working = false;
                 turn.notifyAll();
@@ -195,10 +202,23 @@ public final class TrainerService implements Service {
         return false;
     }
 
+    /** Then another trainer may try. As long as the store is away none could do better: attempts are not used up in vain. */
     private void pause(Lease lease) throws InterruptedException {
-        long until = System.nanoTime() + settings.retryPause().toNanos();
-        while (!closing && !lease.lost() && System.nanoTime() < until) {
-            TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
+        do {
+            long until = System.nanoTime() + settings.retryPause().toNanos();
+            while (!closing && !lease.lost() && System.nanoTime() < until) {
+                TimeUnit.MILLISECONDS.sleep(LOOK.toMillis());
+            }
+        } while (!closing && !lease.lost() && !storeAnswers());
+    }
+
+    private boolean storeAnswers() {
+        try {
+            tools.store().stat("trainings");
+            return true;
+        } catch (ObjectStoreException e) {
+            LOG.warn("the object store does not answer: {}", e.getMessage());
+            return false;
         }
     }
 }

@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +44,7 @@ import org.slf4j.LoggerFactory;
 final class TrainingJob {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingJob.class);
     private static final URI SOURCE = URI.create("/aquatint/trainer");
+    private static final Pattern DATASET = Pattern.compile("[a-z0-9][a-z0-9._-]{0,62}");
     private static final Duration PROGRESS = Duration.ofSeconds(1);
 
     private final Tools tools;
@@ -99,6 +101,7 @@ final class TrainingJob {
     }
 
     private End attempt() {
+        checkName();
         Optional<TrainingCompleted> before = completedBefore();
         if (before.isPresent()) {
             LOG.info("{} was completed before: it is told again", request.trainingId());
@@ -142,6 +145,18 @@ final class TrainingJob {
             return Optional.empty();
         }
         return Optional.of(EventJson.read(tools.store().get(keys.completed()), TrainingCompleted.class));
+    }
+
+    /** The name becomes part of keys, and one training must not write where another does. */
+    private void checkName() {
+        if (!DATASET.matcher(request.dataset()).matches()
+                || request.batch() < 1
+                || !request.trainingId().equals(request.dataset() + "/" + request.batch())) {
+            throw new TrainingFailedException(
+                    FailureReason.BAD_SPEC,
+                    "training '%s' is of data set '%s', batch %d, but it must be called DATASET/BATCH, and the data set %s"
+                            .formatted(request.trainingId(), request.dataset(), request.batch(), DATASET));
+        }
     }
 
     private void checkRequest() {

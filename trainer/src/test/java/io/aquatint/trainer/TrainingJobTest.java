@@ -299,6 +299,24 @@ class TrainingJobTest {
     }
 
     @Test
+    void aNameThatCouldLeadToOtherKeysIsRefused() {
+        TrainingRequested good = request(2);
+        for (String dataset : List.of("../mugs", "mugs/1", "Mugs", "")) {
+            assertThat(run(new TrainingRequested(
+                            dataset + "/1", dataset, 1, good.spec(), good.images(), good.heldOut())))
+                    .isEqualTo(TrainingJob.End.FAILED);
+        }
+        assertThat(run(new TrainingRequested("cups/1", "mugs", 1, good.spec(), good.images(), good.heldOut())))
+                .isEqualTo(TrainingJob.End.FAILED);
+
+        assertThat(of(TrainingFailed.class))
+                .hasSize(5)
+                .allMatch(failed -> failed.reason() == FailureReason.BAD_SPEC)
+                .allMatch(failed -> failed.detail().contains("DATASET/BATCH"));
+        assertThat(memory.list("trainings/")).isEmpty();
+    }
+
+    @Test
     void aTargetThatNamesNoLayerIsWrongInTheSpec() {
         assertThat(run(request(spec(Map.of("targetModules", List.of("to_x")))))).isEqualTo(TrainingJob.End.FAILED);
         assertThat(only(TrainingFailed.class).reason()).isEqualTo(FailureReason.BAD_SPEC);
