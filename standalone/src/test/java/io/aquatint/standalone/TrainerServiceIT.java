@@ -18,10 +18,12 @@ import io.aquatint.events.TrainingProgress;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.TrainingStarted;
+import io.aquatint.runtime.config.ObjectStoreConfig;
 import io.aquatint.runtime.kafka.EventTail;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.ObjectStoreException;
 import io.aquatint.runtime.store.Sha256;
+import io.aquatint.trainer.TrainerMain;
 import io.aquatint.trainer.TrainerService;
 import io.aquatint.trainer.TrainerSettings;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -34,6 +36,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -94,7 +97,7 @@ final class TrainerServiceIT {
         List<TrainingEvent> before;
         try (TrainerService first = trainer("first")) {
             first.start();
-            request("moved", 60);
+            request("moved", 30);
             before = until("moved/1", CheckpointSaved.class);
         }
         try (TrainerService second = trainer("second")) {
@@ -107,16 +110,61 @@ final class TrainerServiceIT {
             assertThat(started).extracting(TrainingStarted::worker).containsExactly("first", "second");
             assertThat(started).extracting(TrainingStarted::epoch).containsExactly(1, 2);
             int resumed = started.get(1).startStep();
-            assertThat(resumed).isBetween(3, 59);
+            assertThat(resumed).isBetween(3, 29);
             assertThat(of(events, CheckpointSaved.class))
                     .anyMatch(saved -> saved.epoch() == 1 && saved.step() == resumed);
             assertThat(of(events, CheckpointSaved.class))
                     .noneMatch(saved -> saved.epoch() == 2 && saved.step() <= resumed);
             assertThat(of(events, TrainingFailed.class)).isEmpty();
             TrainingCompleted completed = (TrainingCompleted) events.get(events.size() - 1);
-            assertThat(completed.step()).isEqualTo(60);
+            assertThat(completed.step()).isEqualTo(30);
             assertThat(completed.epoch()).isEqualTo(2);
         }
+    }
+
+    @Test
+    void aTrainingWhoseTrainerIsKilledIsContinuedByAnother() throws Exception {
+        request("killed", 40);
+        List<TrainingEvent> events = new ArrayList<>();
+        Process process = process("victim");
+        try {
+            events.addAll(until("killed/1", CheckpointSaved.class));
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+        try (TrainerService heir = trainer("heir")) {
+            heir.start();
+            events.addAll(until("killed/1", TrainingCompleted.class));
+        }
+
+        List<TrainingStarted> started = of(events, TrainingStarted.class);
+        assertThat(started).extracting(TrainingStarted::worker).containsExactly("victim", "heir");
+        assertThat(started.get(1).startStep()).isBetween(3, 39);
+        assertThat(of(events, TrainingFailed.class)).isEmpty();
+        assertThat(of(events, TrainingCompleted.class).get(0).step()).isEqualTo(40);
+    }
+
+    /** A trainer as people run it. */
+    private static Process process(String name) throws IOException {
+        var builder = new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx512m",
+                "-cp",
+                System.getProperty("java.class.path"),
+                TrainerMain.class.getName());
+        ObjectStoreConfig store = INFRASTRUCTURE.objects().config();
+        builder.environment()
+                .putAll(Map.of(
+                        "AQUATINT_KAFKA_BOOTSTRAP", INFRASTRUCTURE.broker().bootstrap(),
+                        "AQUATINT_STORE_ENDPOINT", store.endpoint().toString(),
+                        "AQUATINT_STORE_ACCESS_KEY", store.accessKey(),
+                        "AQUATINT_STORE_SECRET_KEY", store.secretKey(),
+                        "AQUATINT_HTTP_PORT", "0",
+                        "AQUATINT_TRAINER_WORK", work.toString(),
+                        "AQUATINT_TRAINER_WORKER_NAME", name));
+        return builder.redirectErrorStream(true)
+                .redirectOutput(work.resolve(name + ".log").toFile())
+                .start();
     }
 
     @Test
