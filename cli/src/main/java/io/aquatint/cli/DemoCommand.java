@@ -86,6 +86,7 @@ final class DemoCommand implements Callable<Integer> {
         try (Standalone standalone = Standalone.start(config)) {
             Runtime.getRuntime().addShutdownHook(new Thread(standalone::close, "shutdown"));
             Addresses.print(out, standalone);
+            standalone.awaitReady();
             String modelId = play(standalone, out);
             out.printf("%s%n", standalone.http().resolve("/v1/models/" + modelId));
             if (keep) {

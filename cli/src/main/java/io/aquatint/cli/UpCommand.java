@@ -60,6 +60,7 @@ final class UpCommand implements Callable<Integer> {
         try (Standalone standalone = Standalone.start(config)) {
             out.printf("%-9s %s%n", "data", config.data().toAbsolutePath());
             Addresses.print(out, standalone);
+            standalone.awaitReady();
             out.println("Up; Ctrl-C ends it.");
             out.flush();
             standalone.awaitEnd();

@@ -21,12 +21,15 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /** Broker, object store and all services in one JVM, on loopback; all that they keep is in one folder. */
 public final class Standalone implements AutoCloseable {
+    private static final Duration READY = Duration.ofMinutes(1);
+
     private final EmbeddedBroker broker;
     private final EmbeddedObjectStore objects;
     private final ServiceProcess process;
@@ -133,8 +136,13 @@ public final class Standalone implements AutoCloseable {
         return process.failure();
     }
 
-    public boolean ready() {
-        return process.ready();
+    /**
+     * Waits until every service is ready for work.
+     *
+     * @throws IllegalStateException when one stopped, or is not ready in a minute
+     */
+    public void awaitReady() {
+        process.awaitReady(READY);
     }
 
     /**

@@ -128,7 +128,9 @@ final class StandaloneIT {
     }
 
     private Standalone start() {
-        return Standalone.start(StandaloneConfig.of(data, 0, 0, new HttpConfig("localhost", 0)));
+        Standalone standalone = Standalone.start(StandaloneConfig.of(data, 0, 0, new HttpConfig("localhost", 0)));
+        standalone.awaitReady();
+        return standalone;
     }
 
     private static TrainingSpecBuilder spec() {

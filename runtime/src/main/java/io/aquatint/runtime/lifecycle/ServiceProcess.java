@@ -20,12 +20,14 @@ import io.vertx.core.VertxOptions;
 import io.vertx.micrometer.MicrometerMetricsFactory;
 import io.vertx.micrometer.MicrometerMetricsOptions;
 import java.net.URI;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -119,6 +121,38 @@ public final class ServiceProcess implements AutoCloseable {
     /** Whether every service is ready for work. */
     public boolean ready() {
         return services.stream().allMatch(service -> service.health().ready());
+    }
+
+    /**
+     * Waits until every service is ready for work.
+     *
+     * @throws IllegalStateException when a service stopped, or is not ready in time
+     */
+    public void awaitReady(Duration patience) {
+        long end = System.nanoTime() + patience.toNanos();
+        while (!ready()) {
+            failure().ifPresent(failure -> {
+                throw new IllegalStateException(failure);
+            });
+            if (System.nanoTime() > end) {
+                throw new IllegalStateException("not ready after %d s: %s"
+                        .formatted(
+                                patience.toSeconds(),
+                                services.stream()
+                                        .filter(service -> !service.health().ready())
+                                        .map(service -> "%s is %s"
+                                                .formatted(
+                                                        service.name(),
+                                                        service.health().detail()))
+                                        .collect(Collectors.joining(", "))));
+            }
+            try {
+                TimeUnit.MILLISECONDS.sleep(50);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                throw new IllegalStateException("interrupted before it was ready", e);
+            }
+        }
     }
 
     /**
