@@ -19,8 +19,13 @@ import java.util.TreeMap;
  * <p>The rules are a function of the scores alone: the same scores, in any order and however often, give the same alerts.
  */
 public final class OverfittingRules {
-    /** V so much above its best, relative to the best, counts as risen. */
+    /**
+     * V so much above its best, or above the base model's, counts as risen: the first steps of a good training, which change little
+     * yet, move it up and down by some tenths of a percent.
+     */
     static final double RISE = 0.01;
+
+    private static final double WORSE_THAN_BASE = 1 + RISE;
     /** At so many evaluations running. */
     static final int EVALUATIONS = 3;
     /** A sample that is closer to a training picture is a copy (tiled l2, Carlini et al. 2023). */
@@ -50,7 +55,7 @@ public final class OverfittingRules {
         List<OverfittingAlert> alerts = new ArrayList<>();
         if (!judged.isEmpty() && judged.get(judged.size() - 1).step() == step) {
             rising(judged).ifPresent(alerts::add);
-            if (current.heldOut() > 1) {
+            if (current.heldOut() > WORSE_THAN_BASE) {
                 alerts.add(aboveStart(current, best(judged)));
             }
         }
@@ -115,7 +120,7 @@ public final class OverfittingRules {
                 AlertLevel.CRITICAL,
                 AlertRule.VALIDATION_LOSS_ABOVE_START,
                 current.heldOut(),
-                1,
+                WORSE_THAN_BASE,
                 format(
                         "the held-out loss is %.4f of what it was before training: the model is worse on unseen pictures than"
                                 + " its base",

@@ -56,7 +56,13 @@ class OverfittingRulesTest {
             assertThat(alert.rule()).isEqualTo(AlertRule.VALIDATION_LOSS_ABOVE_START);
             assertThat(alert.bestStep()).isEqualTo(100);
         });
+    }
+
+    @Test
+    void theFirstStepsMayMoveTheLossALittle() {
         assertThat(last(new double[] {1}, FALLING)).isEmpty();
+        assertThat(last(new double[] {1.003, 1.01}, FALLING)).isEmpty();
+        assertThat(last(new double[] {1.003, 1.011}, FALLING)).hasSize(1);
     }
 
     @Test
