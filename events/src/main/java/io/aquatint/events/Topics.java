@@ -29,8 +29,11 @@ public final class Topics {
             topic("training.commands", TrainingCommand.class, TrainingCommand::trainingId, 4, Map.of());
     public static final Topic<ValidationEvent> VALIDATION_EVENTS =
             topic("validation.events", ValidationEvent.class, ValidationEvent::trainingId, 4, Map.of());
+
+    /** Kept for ever: a registry that starts anew reads here what it announced already. */
     public static final Topic<ModelEvent> MODEL_EVENTS =
-            topic("model.events", ModelEvent.class, ModelEvent::dataset, 4, Map.of());
+            topic("model.events", ModelEvent.class, ModelEvent::dataset, 4, Map.of("retention.ms", "-1"));
+
     public static final Topic<ModelVersion> MODEL_VERSIONS = topic(
             "model.versions",
             ModelVersion.class,

@@ -27,7 +27,7 @@ final class VersionFiles {
     VersionFiles(ObjectStore store, Path work, Links links) {
         this.store = store;
         this.work = work;
-        this.models = new BaseModels(work.resolve("models"));
+        this.models = new BaseModels(work);
         this.links = links;
     }
 
@@ -41,8 +41,8 @@ final class VersionFiles {
     List<Artifact> make(Draft draft) throws IOException {
         TensorSource unet =
                 DiffusersFolder.open(models.folder(draft.version().baseModel())).weights("unet");
-        Files.createDirectories(work);
-        Path folder = Files.createTempDirectory(work, "version");
+        Path scratch = Files.createDirectories(work.resolve("scratch"));
+        Path folder = Files.createTempDirectory(scratch, "version-");
         try {
             Path adapter = fetch(draft, folder.resolve("adapter.safetensors"));
             AdapterFiles.Written written = AdapterFiles.write(

@@ -37,11 +37,11 @@ final class Validation implements AutoCloseable {
     private final WarmModel models;
     private volatile boolean closing;
 
-    /** @param work for base models that are made on first use, and for files in passing */
+    /** @param work where base models and scratch files are kept */
     Validation(ObjectStore store, Path work) {
         this.store = store;
         this.work = work;
-        this.models = new WarmModel(new BaseModels(work.resolve("models")));
+        this.models = new WarmModel(new BaseModels(work));
     }
 
     /** Remembers what is trained on, which samples are compared with. */
@@ -131,8 +131,8 @@ final class Validation implements AutoCloseable {
     }
 
     private LoraWeights fetch(CheckpointSaved saved) throws IOException {
-        Files.createDirectories(work);
-        Path file = Files.createTempFile(work, "adapter", ".safetensors");
+        Path scratch = Files.createDirectories(work.resolve("scratch"));
+        Path file = Files.createTempFile(scratch, "adapter", ".safetensors");
         try {
             store.download(saved.objectKey(), file);
             String found = Sha256.of(file);

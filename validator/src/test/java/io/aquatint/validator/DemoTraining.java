@@ -39,7 +39,7 @@ final class DemoTraining {
         this.store = store;
         this.work = work;
         this.id = id;
-        this.unet = DiffusersFolder.open(new BaseModels(work.resolve("models")).folder(BaseModels.DEMO))
+        this.unet = DiffusersFolder.open(new BaseModels(work).folder(BaseModels.DEMO))
                 .weights("unet");
     }
 

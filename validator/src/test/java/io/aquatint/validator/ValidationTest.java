@@ -74,8 +74,7 @@ class ValidationTest {
 
         Path adapter = Files.createTempFile(work, "expected", ".safetensors");
         store.download(saved.objectKey(), adapter);
-        try (StableDiffusion model =
-                StableDiffusion.load(new BaseModels(work.resolve("models")).folder(BaseModels.DEMO))) {
+        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).folder(BaseModels.DEMO))) {
             var before = ValidationLoss.evaluate(model, null, examples(heldOut));
             var after = ValidationLoss.evaluate(model, LoraFormats.read(adapter), examples(heldOut));
             SortedMap<Integer, Double> subsetAfter =
@@ -271,6 +270,45 @@ class ValidationTest {
         assertThatThrownBy(() -> validation.on(started))
                 .isInstanceOf(InterruptedIOException.class)
                 .satisfies(thrown -> assertThat(Failure.of(thrown)).isEqualTo(Failure.TRANSIENT));
+    }
+
+    @Test
+    void closingEndsAnEvaluationBetweenTwoSamples() throws IOException {
+        String four = ", \"samplePrompts\": [\"a\", \"b\", \"c\", \"d\"]";
+        TrainingStarted started = training.started(heldOut, subset, DemoTraining.spec(four));
+        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).folder(BaseModels.DEMO))) {
+            String prefix = "trainings/cups/1/samples/";
+            Evaluator evaluator = new Evaluator(
+                    store, model, started, List.of(), () -> store.list(prefix).size() == 2);
+            assertThatThrownBy(evaluator::ofBase).isInstanceOf(InterruptedIOException.class);
+            assertThat(store.list(prefix)).hasSize(2);
+        }
+    }
+
+    @Test
+    void nativeMemoryIsFlatFromCheckpointToCheckpoint() throws IOException {
+        TrainingStarted started = training.started(heldOut, subset, spec);
+        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).folder(BaseModels.DEMO))) {
+            Evaluator evaluator = new Evaluator(store, model, started, subset, () -> false);
+            List<Evaluation> before = List.of(evaluator.ofBase());
+            int arrays = model.manager().getManagedArrays().size();
+            for (int step = 100; step <= 300; step += 100) {
+                Path adapter = work.resolve("flat.safetensors");
+                CheckpointSaved saved = training.checkpoint(step);
+                store.download(saved.objectKey(), adapter);
+                evaluator.of(saved, LoraFormats.read(adapter), before);
+                assertThat(model.manager().getManagedArrays()).hasSize(arrays);
+            }
+        }
+    }
+
+    @Test
+    void aSizeThatTheModelCannotTakeIsAFailureOfItsEventAlone() throws IOException {
+        ManifestImage odd = training.picture(new Picture(72, 72, new byte[3 * 72 * 72]).toPng());
+        TrainingStarted started = training.started(List.of(odd), List.of(odd), spec);
+        assertThatThrownBy(() -> validation.on(started))
+                .isInstanceOf(PermanentException.class)
+                .hasMessageContaining("cups/1 cannot be evaluated");
     }
 
     private Evaluation start() throws IOException {
