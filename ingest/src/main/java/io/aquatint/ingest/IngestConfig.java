@@ -13,7 +13,7 @@ import java.nio.file.Path;
  *
  * @param maxBytes a picture with more is refused
  * @param maxPixels width times height; a picture with more is refused before it is decoded
- * @param work for uploads on their way to the object store and for the batcher's lock file
+ * @param work where uploads lie on their way to the object store
  */
 public record IngestConfig(
         KafkaConfig kafka,
@@ -26,11 +26,22 @@ public record IngestConfig(
         @ConfigKey("ingest.max.pixels") @ConfigDefault("50000000")
         long maxPixels,
 
-        @ConfigKey("ingest.work") @ConfigDefault("/tmp/aquatint-ingest")
+        @ConfigKey("ingest.work") @ConfigDefault("work/ingest")
         Path work) {
 
-    /** The limits of pictures. */
+    private static final int PICTURES_PER_REQUEST = 8;
+
+    /** A 16-bit picture with alpha takes 12 while it is decoded and cropped. */
+    private static final int HEAP_BYTES_PER_PIXEL = 16;
+
+    /** The limits of pictures: what is allowed, as far as this JVM's memory reaches. */
     public Limits limits() {
-        return new Limits(maxBytes, maxPixels, Limits.DEFAULT.smallestSide());
+        long affordable = Runtime.getRuntime().maxMemory() / HEAP_BYTES_PER_PIXEL;
+        return new Limits(maxBytes, Math.min(maxPixels, affordable), Limits.DEFAULT.smallestSide());
+    }
+
+    /** What an HTTP request may have at most: it may hold several pictures. */
+    long maxRequestBytes() {
+        return PICTURES_PER_REQUEST * maxBytes;
     }
 }

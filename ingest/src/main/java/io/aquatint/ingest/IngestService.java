@@ -16,9 +16,13 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.vertx.ext.web.Router;
 import java.time.Clock;
+import java.time.Duration;
 
 /** Uploads in, verdicts out; and the HTTP door for apps without Kafka. */
 public final class IngestService implements Service {
+    /** Far beyond what one picture takes. */
+    private static final Duration LONGEST_HANDLING = Duration.ofMinutes(5);
+
     private final EventLoop uploads;
     private final UploadDoor door;
     private final MeterRegistry metrics;
@@ -41,6 +45,7 @@ public final class IngestService implements Service {
             }
         });
         this.uploads = new EventLoop(kafka, "ingest")
+                .longestHandling(LONGEST_HANDLING)
                 .on(Topics.IMAGE_UPLOADS, event -> handling.record(() -> handler.handle(event)));
         this.door = new UploadDoor(store, specs, config, event -> publish(kafka, event));
     }

@@ -1,5 +1,6 @@
 package io.aquatint.ingest;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aquatint.events.DatasetConfigured;
 import io.aquatint.events.DatasetSealed;
 import io.aquatint.events.Event;
@@ -8,31 +9,26 @@ import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
+import io.aquatint.ingest.image.RejectedImageException;
 import io.aquatint.runtime.lifecycle.JsonError;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.ObjectStoreException;
 import io.aquatint.runtime.store.Sha256;
-import io.vertx.core.Future;
-import io.vertx.core.Promise;
-import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
-import io.vertx.core.file.AsyncFile;
-import io.vertx.core.file.OpenOptions;
-import io.vertx.core.http.HttpServerFileUpload;
-import io.vertx.core.http.HttpServerRequest;
 import io.vertx.core.json.JsonArray;
 import io.vertx.core.json.JsonObject;
+import io.vertx.ext.web.FileUpload;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
@@ -49,7 +45,15 @@ final class UploadDoor {
     private static final Logger LOG = LoggerFactory.getLogger(UploadDoor.class);
     private static final URI SOURCE = URI.create("/aquatint/http");
     private static final Duration PRESIGNED = Duration.ofHours(1);
-    private static final int SPEC_BYTES = 1 << 20;
+
+    private static final Duration PATIENCE = Duration.ofSeconds(5);
+    private static final String WHOLE = "whole form";
+
+    /** Room for {@link UploadRules#INLINE_BYTES} in base64. */
+    private static final long JSON_BYTES = 2 << 20;
+
+    private static final String DATASET = "/v1/datasets/:dataset";
+    private static final String IMAGES = DATASET + "/images";
 
     private final ObjectStore store;
     private final SpecStore specs;
@@ -65,69 +69,94 @@ final class UploadDoor {
     }
 
     void routes(Router router) {
-        router.post("/v1/datasets/:dataset/images").handler(this::receiveImages);
-        router.post("/v1/datasets/:dataset/uploads").handler(context -> answer(context, () -> presign(context)));
-        router.post("/v1/datasets/:dataset/seal").handler(context -> answer(context, () -> seal(context)));
-        router.put("/v1/datasets/:dataset")
-                .handler(BodyHandler.create(false).setBodyLimit(SPEC_BYTES))
-                .handler(context -> answer(context, () -> configure(context)));
-        router.get("/v1/datasets/:dataset").handler(context -> answer(context, () -> describe(context)));
+        BodyHandler files = BodyHandler.create(config.work().toString())
+                .setBodyLimit(config.maxRequestBytes())
+                .setDeleteUploadedFilesOnEnd(true);
+        BodyHandler json = BodyHandler.create(false).setBodyLimit(JSON_BYTES);
+        router.route("/v1/datasets/*").failureHandler(UploadDoor::fail);
+        router.route(DATASET).handler(UploadDoor::checkDataset);
+        router.route(DATASET + "/*").handler(UploadDoor::checkDataset);
+        router.get(DATASET).handler(context -> answer(context, () -> describe(context)));
+        router.put(DATASET).handler(json).handler(context -> answer(context, () -> configure(context)));
+        router.post(IMAGES).consumes("multipart/form-data").handler(UploadDoor::expectWholeForm);
+        router.post(IMAGES)
+                .consumes("multipart/form-data")
+                .handler(files)
+                .handler(UploadDoor::noteWholeForm)
+                .handler(context -> answer(context, () -> receive(context)));
+        router.post(IMAGES)
+                .consumes("application/json")
+                .handler(json)
+                .handler(context -> answer(context, () -> announce(context)));
+        router.post(IMAGES).handler(UploadDoor::refuseContentType);
+        router.post(DATASET + "/uploads").handler(context -> answer(context, () -> presign(context)));
+        router.post(DATASET + "/seal").handler(context -> answer(context, () -> seal(context)));
+    }
+
+    /**
+     * A form that ends within a file would never be answered: its file waits for the rest. Once the last byte is here, the files
+     * are written in no time.
+     */
+    private static void expectWholeForm(RoutingContext context) {
+        context.request().end().onSuccess(end -> context.vertx().setTimer(PATIENCE.toMillis(), timer -> {
+            if (context.get(WHOLE) == null) {
+                context.cancelAndCleanupFileUploads();
+                context.fail(new BadRequestException(
+                        400, "broken_form", "The form ends before its last file does.", "Send it again, whole."));
+            }
+        }));
+        context.next();
+    }
+
+    private static void noteWholeForm(RoutingContext context) {
+        context.put(WHOLE, true);
+        context.next();
     }
 
     private record Reply(int status, JsonObject body) {}
 
-    /** What the client did wrong. */
-    private static final class BadRequestException extends RuntimeException {
-        private static final long serialVersionUID = 1;
-
-        private final transient JsonError error;
-
-        BadRequestException(int status, String error, String detail, String advice) {
-            super(detail);
-            this.error = new JsonError(status, error, detail, advice);
-        }
-    }
-
-    private Reply configure(RoutingContext context) {
+    private static void checkDataset(RoutingContext context) {
         String dataset = dataset(context);
-        TrainingSpec spec;
-        try {
-            Buffer body = context.body().buffer();
-            byte[] json = body == null ? new byte[0] : body.getBytes();
-            List<String> problems = new ArrayList<>(TrainingSpec.unknownFields(json));
-            spec = EventJson.read(json, TrainingSpec.class);
-            problems.addAll(spec.problems());
-            if (!problems.isEmpty()) {
-                throw badSpec(String.join("; ", problems));
-            }
-        } catch (EventFormatException e) {
-            throw badSpec(String.valueOf(e.getMessage()));
+        if (DatasetId.isValid(dataset)) {
+            context.next();
+        } else {
+            context.fail(new BadRequestException(
+                    400,
+                    "bad_dataset",
+                    "'%s' is no name for a data set: %s".formatted(dataset, DatasetId.RULE),
+                    "Choose another name."));
         }
-        String id = send(dataset, new DatasetConfigured(dataset, spec));
-        return new Reply(202, new JsonObject().put("id", id).put("dataset", dataset));
-    }
-
-    private static BadRequestException badSpec(String detail) {
-        return new BadRequestException(
-                400, "bad_spec", detail, "Correct the spec and send it again; absent settings take their defaults.");
     }
 
     private Reply describe(RoutingContext context) {
         String dataset = dataset(context);
-        byte[] spec = EventJson.write(specs.get(dataset));
+        return new Reply(200, new JsonObject().put("dataset", dataset).put("spec", json(specs.get(dataset))));
+    }
+
+    private Reply configure(RoutingContext context) {
+        String dataset = dataset(context);
+        byte[] body = body(context);
+        List<String> problems = SpecReader.problems(body);
+        if (!problems.isEmpty()) {
+            throw badSpec(problems);
+        }
+        TrainingSpec spec = SpecReader.read(body);
+        problems = specs.problems(dataset, spec);
+        if (!problems.isEmpty()) {
+            throw badSpec(problems);
+        }
+        String id = send(new DatasetConfigured(dataset, spec));
         return new Reply(
-                200, new JsonObject().put("dataset", dataset).put("spec", new JsonObject(Buffer.buffer(spec))));
+                202, new JsonObject().put("id", id).put("dataset", dataset).put("spec", json(spec)));
     }
 
     private Reply seal(RoutingContext context) {
         String dataset = dataset(context);
-        return new Reply(
-                202,
-                new JsonObject()
-                        .put("id", send(dataset, new DatasetSealed(dataset)))
-                        .put("dataset", dataset));
+        String id = send(new DatasetSealed(dataset));
+        return new Reply(202, new JsonObject().put("id", id).put("dataset", dataset));
     }
 
+    /** For apps that put the picture into the store themselves and then announce its key. */
     private Reply presign(RoutingContext context) {
         String key = uploadKey(dataset(context));
         return new Reply(
@@ -138,168 +167,146 @@ final class UploadDoor {
                         .put("expiresAt", Instant.now().plus(PRESIGNED).toString()));
     }
 
-    /** A picture of a multipart request, on its way. */
-    private record Received(Path file, String fileName, String contentType, Future<Void> written) {}
-
-    private void receiveImages(RoutingContext context) {
-        HttpServerRequest request = context.request();
-        if (!DatasetId.isValid(context.pathParam("dataset"))) {
-            badDataset(context.pathParam("dataset")).error.send(context);
-            return;
+    /** The data of an {@code image.uploaded} event as JSON; the data set may be left out. */
+    private Reply announce(RoutingContext context) {
+        String dataset = dataset(context);
+        ImageUploaded image;
+        try {
+            ObjectNode body = EventJson.read(body(context), ObjectNode.class);
+            String named = body.path("dataset").asText(dataset);
+            if (!named.equals(dataset)) {
+                throw new BadRequestException(
+                        400,
+                        "two_datasets",
+                        "The address says '%s', and the body says '%s'.".formatted(dataset, named),
+                        "Leave the data set out of the body.");
+            }
+            body.put("dataset", dataset);
+            image = EventJson.read(EventJson.write(body), ImageUploaded.class);
+            UploadRules.check(image);
+        } catch (EventFormatException e) {
+            throw new BadRequestException(
+                    400,
+                    "bad_upload",
+                    String.valueOf(e.getMessage()),
+                    "Send {\"objectKey\": \"...\", \"caption\": \"...\"}.");
         }
-        String type = String.valueOf(request.getHeader("content-type"));
-        if (!type.startsWith("multipart/form-data")) {
-            new JsonError(
-                            415,
-                            "not_multipart",
-                            "The content type is '%s'.".formatted(type),
-                            "Send multipart/form-data: curl -F image=@cat.jpg -F caption='a cat'.")
-                    .send(context);
-            return;
-        }
-        List<Received> received = new ArrayList<>();
-        request.setExpectMultipart(true);
-        request.uploadHandler(upload -> received.add(receive(context, upload)));
-        request.exceptionHandler(broken -> {
-            LOG.info("an upload broke off: {}", broken.toString());
-            discard(context.vertx(), received);
-        });
-        request.endHandler(
-                end -> Future.join(received.stream().map(Received::written).toList())
-                        .onComplete(written -> {
-                            if (written.failed()) {
-                                discard(context.vertx(), received);
-                                fail(context, written.cause());
-                            } else {
-                                answer(context, () -> store(context, received));
-                            }
-                        }));
+        return accepted(dataset, List.of(image));
     }
 
-    private Received receive(RoutingContext context, HttpServerFileUpload upload) {
-        Path file = config.work().resolve(UUID.randomUUID() + ".upload");
-        Promise<Void> written = Promise.promise();
-        upload.pause();
-        context.vertx()
-                .executeBlocking(() -> Files.createDirectories(config.work()), false)
-                .compose(made ->
-                        context.vertx().fileSystem().open(file.toString(), new OpenOptions().setCreateNew(true)))
-                .onSuccess(opened -> write(upload, opened, written))
-                .onFailure(written::fail);
-        return new Received(file, upload.filename(), upload.contentType(), written.future());
+    /** Every picture of a multipart request is stored before the first becomes an event. */
+    private Reply receive(RoutingContext context) throws IOException {
+        String dataset = dataset(context);
+        List<FileUpload> files = context.fileUploads().stream()
+                .filter(file -> !(file.fileName().isBlank() && file.size() == 0)) // a form's field without a file
+                .toList();
+        List<String> captions = context.request().formAttributes().getAll("caption");
+        checkParts(files, captions);
+        List<ImageUploaded> images = new ArrayList<>();
+        for (int i = 0; i < files.size(); i++) {
+            String caption = captions.isEmpty() ? null : captions.get(captions.size() == 1 ? 0 : i);
+            images.add(stored(dataset, files.get(i), caption));
+        }
+        return accepted(dataset, images);
     }
 
-    /** Writes what comes, no faster than the disk takes it and no more than is allowed. */
-    private void write(HttpServerFileUpload upload, AsyncFile file, Promise<Void> written) {
-        long[] bytes = new long[1];
-        upload.handler(buffer -> {
-            bytes[0] += buffer.length();
-            if (bytes[0] > config.maxBytes()) {
-                return; // read to the end, so that the client hears why
-            }
-            file.write(buffer).onFailure(written::tryFail);
-            if (file.writeQueueFull()) {
-                upload.pause();
-                file.drainHandler(drained -> upload.resume());
-            }
-        });
-        upload.exceptionHandler(broken -> file.close().onComplete(closed -> written.tryFail(broken)));
-        upload.endHandler(end -> file.close().onComplete(closed -> {
-            if (bytes[0] > config.maxBytes()) {
-                written.tryFail(new BadRequestException(
+    private void checkParts(List<FileUpload> files, List<String> captions) {
+        if (files.isEmpty()) {
+            throw new BadRequestException(
+                    400,
+                    "no_picture",
+                    "The request has no file.",
+                    "Send at least one: curl -F image=@cat.jpg -F caption='a cat'.");
+        } else if (captions.size() > 1 && captions.size() != files.size()) {
+            throw new BadRequestException(
+                    400,
+                    "captions_unclear",
+                    "There are %d captions for %d files.".formatted(captions.size(), files.size()),
+                    "Give one caption for all files, or one for each in their order.");
+        }
+        for (FileUpload file : files) {
+            if (file.size() > config.maxBytes()) {
+                throw new BadRequestException(
                         413,
                         "too_many_bytes",
-                        "'%s' has %d bytes; %d are allowed".formatted(upload.filename(), bytes[0], config.maxBytes()),
-                        "Send a smaller picture; none of this request was taken."));
-            } else if (closed.failed()) {
-                written.tryFail(closed.cause());
-            } else {
-                written.tryComplete();
+                        "'%s' has %d bytes; %d are allowed".formatted(file.fileName(), file.size(), config.maxBytes()),
+                        "Send a smaller picture; none of this request was taken.");
             }
-        }));
-        upload.resume();
-    }
-
-    /** On a worker thread: every picture is stored before the first becomes an event. */
-    private Reply store(RoutingContext context, List<Received> received) throws IOException {
-        try {
-            String dataset = dataset(context);
-            if (received.isEmpty()) {
+        }
+        for (String caption : captions) {
+            if (caption.length() > UploadRules.CAPTION_LENGTH) {
                 throw new BadRequestException(
                         400,
-                        "no_picture",
-                        "The request has no file.",
-                        "Send at least one: curl -F image=@cat.jpg -F caption='a cat'.");
-            }
-            List<String> captions = context.request().formAttributes().getAll("caption");
-            if (captions.size() > 1 && captions.size() != received.size()) {
-                throw new BadRequestException(
-                        400,
-                        "captions_unclear",
-                        "There are %d captions for %d files.".formatted(captions.size(), received.size()),
-                        "Give one caption for all files, or one for each in their order.");
-            }
-            List<ImageUploaded> images = new ArrayList<>();
-            for (int i = 0; i < received.size(); i++) {
-                String caption = captions.isEmpty() ? null : captions.get(captions.size() == 1 ? 0 : i);
-                images.add(stored(dataset, received.get(i), caption));
-            }
-            var replies = new JsonArray();
-            for (ImageUploaded image : images) {
-                replies.add(new JsonObject()
-                        .put("id", send(dataset, image))
-                        .put("fileName", image.fileName())
-                        .put("objectKey", image.objectKey())
-                        .put("sha256", image.sha256()));
-            }
-            return new Reply(202, new JsonObject().put("dataset", dataset).put("uploads", replies));
-        } finally {
-            for (Received file : received) {
-                Files.deleteIfExists(file.file());
+                        "caption_too_long",
+                        "A caption has %d characters; %d are allowed"
+                                .formatted(caption.length(), UploadRules.CAPTION_LENGTH),
+                        "Shorten the caption.");
             }
         }
     }
 
-    private ImageUploaded stored(String dataset, Received received, @Nullable String caption) throws IOException {
+    private ImageUploaded stored(String dataset, FileUpload upload, @Nullable String caption) throws IOException {
+        Path file = Path.of(upload.uploadedFileName());
         String key = uploadKey(dataset);
-        store.put(key, received.file(), "application/octet-stream");
+        store.put(key, file, "application/octet-stream");
         return new ImageUploaded(
-                dataset,
-                received.fileName(),
-                caption,
-                received.contentType(),
-                null,
-                key,
-                Sha256.of(received.file()),
-                null);
+                dataset, upload.fileName(), caption, upload.contentType(), null, key, Sha256.of(file), null);
     }
 
-    private String send(String dataset, UploadEvent upload) {
+    private Reply accepted(String dataset, List<ImageUploaded> images) {
+        var replies = new JsonArray();
+        for (ImageUploaded image : images) {
+            replies.add(new JsonObject()
+                    .put("id", send(image))
+                    .put("fileName", image.fileName())
+                    .put("objectKey", image.objectKey())
+                    .put("sha256", image.sha256()));
+        }
+        return new Reply(202, new JsonObject().put("dataset", dataset).put("uploads", replies));
+    }
+
+    /** The id of a picture's event; its verdict has the id {@code image.accepted:<id>} or {@code image.rejected:<id>}. */
+    private String send(UploadEvent upload) {
         String id = UUID.randomUUID().toString();
-        uploads.accept(Event.of(id, SOURCE, Instant.now(), dataset, upload));
+        uploads.accept(Event.of(id, SOURCE, Instant.now(), upload.dataset(), upload));
         return id;
     }
 
     private static String dataset(RoutingContext context) {
-        String dataset = context.pathParam("dataset");
-        if (!DatasetId.isValid(dataset)) {
-            throw badDataset(dataset);
-        }
-        return dataset;
+        return String.valueOf(context.pathParam("dataset"));
     }
 
-    private static BadRequestException badDataset(@Nullable String dataset) {
-        return new BadRequestException(
-                400,
-                "bad_dataset",
-                "'%s' is no name for a data set: %s".formatted(dataset, DatasetId.RULE),
-                "Choose another name.");
+    private static byte[] body(RoutingContext context) {
+        Buffer body = context.body().buffer();
+        return body == null ? new byte[0] : body.getBytes();
+    }
+
+    private static JsonObject json(TrainingSpec spec) {
+        return new JsonObject(Buffer.buffer(EventJson.write(spec)));
     }
 
     private static String uploadKey(String dataset) {
         return "uploads/%s/%s".formatted(dataset, UUID.randomUUID());
     }
 
+    private static BadRequestException badSpec(List<String> problems) {
+        return new BadRequestException(
+                400,
+                "bad_spec",
+                String.join("; ", problems),
+                "Correct the spec and send it again; absent settings take their defaults.");
+    }
+
+    private static void refuseContentType(RoutingContext context) {
+        context.fail(
+                new BadRequestException(
+                        415,
+                        "bad_content_type",
+                        "The content type is '%s'.".formatted(context.request().getHeader("content-type")),
+                        "Send multipart/form-data: curl -F image=@cat.jpg -F caption='a cat'; or application/json with an objectKey."));
+    }
+
+    /** Works on a worker thread: Kafka and the store block. */
     private static void answer(RoutingContext context, Callable<Reply> work) {
         context.vertx()
                 .executeBlocking(work, false)
@@ -307,35 +314,45 @@ final class UploadDoor {
                         .setStatusCode(reply.status())
                         .putHeader("content-type", "application/json")
                         .end(reply.body().encode()))
-                .onFailure(failure -> fail(context, failure));
+                .onFailure(context::fail);
     }
 
-    private static void fail(RoutingContext context, Throwable failure) {
-        if (failure instanceof BadRequestException bad) {
-            bad.error.send(context);
-        } else if (failure instanceof ObjectStoreException) {
-            LOG.warn("{} failed", context.request().uri(), failure);
-            JsonError.storeUnavailable().send(context);
-        } else if (failure instanceof KafkaException) {
-            LOG.warn("{} failed", context.request().uri(), failure);
-            new JsonError(503, "kafka_unavailable", "Kafka does not take the event.", "Send the request again.")
-                    .send(context);
-        } else {
-            LOG.error("{} failed", context.request().uri(), failure);
-            new JsonError(500, "internal", "The request failed for a reason of ours.", "See the log of ingest.")
-                    .send(context);
+    private static void fail(RoutingContext context) {
+        if (!context.response().ended()) {
+            error(context).send(context);
         }
     }
 
-    private static void discard(Vertx vertx, List<Received> received) {
-        vertx.executeBlocking(
-                        () -> {
-                            for (Received file : received) {
-                                Files.deleteIfExists(file.file());
-                            }
-                            return true;
-                        },
-                        false)
-                .onFailure(e -> LOG.warn("temporary files of an upload are left over", e));
+    private static JsonError error(RoutingContext context) {
+        Throwable failure = context.failure();
+        if (failure instanceof BadRequestException bad) {
+            return bad.error();
+        } else if (failure instanceof RejectedImageException refused) {
+            return new JsonError(
+                    400,
+                    refused.reason().name().toLowerCase(Locale.ROOT),
+                    String.valueOf(refused.getMessage()),
+                    refused.reason().advice());
+        } else if (failure instanceof ObjectStoreException) {
+            LOG.warn("{} failed", context.request().uri(), failure);
+            return JsonError.storeUnavailable();
+        } else if (failure instanceof KafkaException) {
+            LOG.warn("{} failed", context.request().uri(), failure);
+            return new JsonError(503, "kafka_unavailable", "Kafka does not take the event.", "Send the request again.");
+        } else if (context.statusCode() == 413) {
+            return new JsonError(
+                    413,
+                    "too_many_bytes",
+                    "The request is larger than is allowed.",
+                    "Send fewer or smaller pictures at once; none of this request was taken.");
+        } else if (context.statusCode() >= 400 && context.statusCode() < 500) {
+            return new JsonError(
+                    context.statusCode(),
+                    "bad_request",
+                    failure == null ? "The request cannot be read." : String.valueOf(failure.getMessage()),
+                    "Send the request as its content type says.");
+        }
+        LOG.error("{} failed", context.request().uri(), failure);
+        return new JsonError(500, "internal", "The request failed for a reason of ours.", "See the log of ingest.");
     }
 }

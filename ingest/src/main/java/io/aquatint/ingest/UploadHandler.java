@@ -22,6 +22,7 @@ import io.aquatint.runtime.store.Sha256;
 import java.net.URI;
 import java.time.Clock;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,11 +30,7 @@ import org.jspecify.annotations.Nullable;
  * and kept. Uploading the same twice gives the same events again.
  */
 final class UploadHandler {
-    /** What a picture inside an event may have; a larger one goes to the object store. */
-    static final int INLINE_BYTES = 1 << 20;
-
     private static final URI SOURCE = URI.create("/aquatint/ingest");
-    private static final int CAPTION_LENGTH = 2_000;
 
     private final ObjectStore store;
     private final SpecStore specs;
@@ -80,7 +77,8 @@ final class UploadHandler {
 
     private void configure(String id, DatasetConfigured configured) {
         String dataset = configured.dataset();
-        List<String> problems = DatasetId.isValid(dataset) ? configured.spec().problems() : List.of(DatasetId.RULE);
+        List<String> problems =
+                DatasetId.isValid(dataset) ? specs.problems(dataset, configured.spec()) : List.of(DatasetId.RULE);
         if (!problems.isEmpty()) {
             rejectDataset(id, dataset, problems);
             return;
@@ -118,6 +116,7 @@ final class UploadHandler {
         if (store.stat(key).isEmpty()) {
             store.put(key, prepared.png(), "image/png");
         }
+        specs.settle(image.dataset(), resolution);
         String caption = image.caption();
         return new ImageAccepted(
                 image.dataset(),
@@ -136,35 +135,13 @@ final class UploadHandler {
     }
 
     private byte[] bytesOf(ImageUploaded image) {
+        UploadRules.check(image);
         byte[] inline = image.bytes();
-        String key = image.objectKey();
-        if (!DatasetId.isValid(image.dataset())) {
-            throw new RejectedImageException(RejectionReason.MALFORMED_EVENT, DatasetId.RULE);
-        } else if ((inline == null) == (key == null)) {
-            throw new RejectedImageException(
-                    RejectionReason.MALFORMED_EVENT,
-                    inline == null ? "neither bytes nor objectKey is given" : "both bytes and objectKey are given");
-        } else if (image.caption() != null && image.caption().length() > CAPTION_LENGTH) {
-            throw new RejectedImageException(
-                    RejectionReason.CAPTION_TOO_LONG,
-                    "the caption has %d characters; %d are allowed"
-                            .formatted(image.caption().length(), CAPTION_LENGTH));
-        } else if (inline != null) {
-            if (inline.length > INLINE_BYTES) {
-                throw new RejectedImageException(
-                        RejectionReason.TOO_MANY_BYTES,
-                        "%d bytes inside an event; %d are allowed".formatted(inline.length, INLINE_BYTES));
-            }
-            return inline;
-        }
-        return stored(key);
+        return inline != null ? inline : stored(Objects.requireNonNull(image.objectKey()));
     }
 
     /** Nothing that is too large is ever read. */
-    private byte[] stored(@Nullable String key) {
-        if (key == null || key.isBlank()) {
-            throw new RejectedImageException(RejectionReason.MALFORMED_EVENT, "objectKey is empty");
-        }
+    private byte[] stored(String key) {
         ObjectInfo info = store.stat(key).orElseThrow(() -> missing(key));
         if (info.bytes() > limits.bytes()) {
             throw new RejectedImageException(
