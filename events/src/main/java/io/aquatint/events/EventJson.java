@@ -72,9 +72,7 @@ public final class EventJson {
             return MAPPER.writeValueAsBytes(data);
         } catch (JsonProcessingException e) {
             throw new EventFormatException(
-                    "a %s cannot be written as JSON: %s"
-                            .formatted(data.getClass().getSimpleName(), JsonProblem.of(e)),
-                    e);
+                    "no JSON can be written of %s: %s".formatted(nameOf(data.getClass()), JsonProblem.of(e)), e);
         }
     }
 
@@ -84,18 +82,21 @@ public final class EventJson {
      * @throws EventFormatException if the bytes are not JSON of that record
      */
     public static <T> T read(byte[] json, Class<T> type) {
-        if (json.length == 0) {
-            throw new EventFormatException("not a %s: it is empty".formatted(type.getSimpleName()));
-        }
         try {
-            T value = MAPPER.readValue(json, type);
+            T value = json.length == 0 ? null : MAPPER.readValue(json, type);
             if (value != null) {
                 return value;
             }
         } catch (IOException e) {
-            throw new EventFormatException("not a %s: %s".formatted(type.getSimpleName(), JsonProblem.of(e)), e);
+            throw new EventFormatException("no %s: %s".formatted(nameOf(type), JsonProblem.of(e)), e);
         }
-        throw new EventFormatException("not a %s: it is null".formatted(type.getSimpleName()));
+        throw new EventFormatException("no %s: it is %s".formatted(nameOf(type), json.length == 0 ? "empty" : "null"));
+    }
+
+    /** What people call it: an event by its CloudEvents type. */
+    private static String nameOf(Class<?> type) {
+        EventType event = type.getAnnotation(EventType.class);
+        return event == null ? type.getSimpleName() : event.value();
     }
 
     /** An event as one line of JSON for people and scripts: topic, key, type, subject, id, time and data. */

@@ -49,7 +49,7 @@ final class EventPropertiesTest {
         Map<String, String> headers = headers(types.get(Math.floorMod(type, types.size())));
 
         assertThat(refusal(topic, Records.of(topic, "key", headers, bytes)))
-                .startsWith("topic " + topic.name() + ": the data of event 'an-id' is not a ");
+                .startsWith("topic " + topic.name() + ": the data of event 'an-id' is no ");
     }
 
     @Property(tries = 200)
@@ -66,7 +66,7 @@ final class EventPropertiesTest {
         byte[] cut = Arrays.copyOf(record.value(), Math.floorMod(length, record.value().length));
 
         assertThat(refusal(example.topic(), Records.of(example.topic(), "key", record.headers(), cut)))
-                .startsWith("topic " + example.topic().name() + ": the data of event 'an-id' is not a ");
+                .startsWith("topic " + example.topic().name() + ": the data of event 'an-id' is no ");
     }
 
     /** One field of an example is made something else: it is read if its schema allows it, and named if not. */

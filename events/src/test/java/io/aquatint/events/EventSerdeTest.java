@@ -116,12 +116,12 @@ final class EventSerdeTest {
 
     @Test
     void aMalformedValueIsNamedWithItsField() {
-        assertRefused(SEALED, bytes(""), "event '1'");
+        assertRefused(SEALED, bytes(""), "the data of event '1' is no dataset.sealed: it is empty");
         assertRefused(SEALED, bytes("null"), "event '1'", "null");
         assertRefused(SEALED, bytes("[]"), "event '1'");
         assertRefused(SEALED, bytes("{\"dataset\": \"cats\"} {}"), "event '1'");
         assertRefused(SEALED, new byte[] {(byte) 0xff, (byte) 0xd8}, "event '1'");
-        assertRefused(SEALED, bytes("{}"), "'dataset'");
+        assertRefused(SEALED, bytes("{}"), "is no dataset.sealed: field 'dataset' is missing");
         assertRefused(SEALED, bytes("{\"dataset\": null}"), "'dataset'");
         assertRefused(SEALED, bytes("{\"dataset\": 7}"), "'dataset'");
         assertRefused(
