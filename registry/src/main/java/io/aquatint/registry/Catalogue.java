@@ -7,8 +7,11 @@ import io.aquatint.events.ModelRejected;
 import io.aquatint.events.ModelVersion;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingEvent;
+import io.aquatint.events.TrainingId;
 import io.aquatint.events.TrainingRequest;
+import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.ValidationEvent;
+import io.aquatint.runtime.kafka.PermanentException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
@@ -37,7 +40,14 @@ final class Catalogue {
         this.scoreWait = scoreWait;
     }
 
+    /** @throws PermanentException if it is not named by its data set and batch, which version and files will be named by */
     synchronized void takeRequest(Event<TrainingRequest> event) {
+        if (event.data() instanceof TrainingRequested requested
+                && !TrainingId.parse(requested.trainingId())
+                        .equals(Optional.of(new TrainingId(requested.dataset(), requested.batch())))) {
+            throw new PermanentException("a request of batch %d of '%s' calls its training '%s'"
+                    .formatted(requested.batch(), requested.dataset(), requested.trainingId()));
+        }
         lineage(event.data().trainingId()).take(event.data());
     }
 

@@ -1,6 +1,7 @@
 package io.aquatint.registry;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.events.Artifact;
@@ -10,9 +11,13 @@ import io.aquatint.events.ModelReady;
 import io.aquatint.events.ModelRejected;
 import io.aquatint.events.ModelScores;
 import io.aquatint.events.ModelVersion;
+import io.aquatint.events.TrainingRequest;
+import io.aquatint.events.TrainingRequested;
+import io.aquatint.runtime.kafka.PermanentException;
 import io.aquatint.runtime.store.MemoryObjectStore;
 import io.aquatint.runtime.store.Sha256;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -175,6 +180,19 @@ class PublishingTest {
         take(training.events());
         publishing.publishDue(SOON);
         assertThat(rejection()).contains("no object");
+    }
+
+    @Test
+    void aRequestThatCallsItsTrainingByAnotherNameIsRefused() {
+        TrainingRequested right = Trainings.request();
+        for (String dataset : List.of("../cats", "dogs")) {
+            TrainingRequest wrong = new TrainingRequested(
+                    right.trainingId(), dataset, right.batch(), right.spec(), right.images(), right.heldOut());
+            assertThatThrownBy(() ->
+                            catalogue.takeRequest(Event.of("id", URI.create("/test"), SOON, right.trainingId(), wrong)))
+                    .isInstanceOf(PermanentException.class)
+                    .hasMessageContaining(dataset);
+        }
     }
 
     private String rejection() {

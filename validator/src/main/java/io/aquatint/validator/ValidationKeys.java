@@ -1,5 +1,7 @@
 package io.aquatint.validator;
 
+import io.aquatint.events.TrainingId;
+import io.aquatint.runtime.kafka.PermanentException;
 import java.util.Locale;
 import java.util.OptionalInt;
 import java.util.regex.Matcher;
@@ -8,6 +10,13 @@ import java.util.regex.Pattern;
 /** Where the validation of a training ("data set/batch") keeps its objects. */
 record ValidationKeys(String trainingId) {
     private static final Pattern EVALUATION = Pattern.compile("(\\d{6,9})\\.json");
+
+    /** @throws PermanentException if this names no training */
+    ValidationKeys {
+        if (TrainingId.parse(trainingId).isEmpty()) {
+            throw new PermanentException("'%s' names no training: data set, slash and batch do".formatted(trainingId));
+        }
+    }
 
     /** The {@code training.started} that says what is held out. */
     String started() {

@@ -4,6 +4,7 @@ import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.Event;
 import io.aquatint.events.Topics;
 import io.aquatint.events.TrainingEvent;
+import io.aquatint.events.TrainingId;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.runtime.kafka.EventLoop;
 import io.aquatint.runtime.kafka.Kafka;
@@ -19,12 +20,10 @@ import io.vertx.ext.web.RoutingContext;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.regex.Pattern;
 
 /** Checkpoints in; samples, scores and alerts out, and the command to stop a training that got worse. */
 public final class ValidatorService implements Service {
     private static final String GROUP = "validator";
-    private static final Pattern TRAINING = Pattern.compile("[a-z0-9][a-z0-9._-]{0,62}/[0-9]{1,9}");
     /** Many samples of a large model on a slow machine take long. */
     private static final Duration LONGEST_EVALUATION = Duration.ofHours(2);
 
@@ -108,7 +107,7 @@ public final class ValidatorService implements Service {
                 "sample_missing",
                 "Training %s has no sample %s of step %s.".formatted(training, n, step),
                 "Read the steps and numbers from the samples.generated events; both count from 0.");
-        if (!TRAINING.matcher(training).matches() || !step.matches("\\d{1,9}") || !n.matches("\\d{1,9}")) {
+        if (TrainingId.parse(training).isEmpty() || !step.matches("\\d{1,9}") || !n.matches("\\d{1,9}")) {
             missing.send(context);
             return;
         }

@@ -264,6 +264,17 @@ class ValidationTest {
     }
 
     @Test
+    void aNameThatIsNoTrainingsIsRefusedBeforeItBecomesAKey() {
+        for (String id : List.of("../../images/1", "cups", "Cups/1", "cups/1/x")) {
+            TrainingStarted started =
+                    new TrainingStarted(id, "cups", 1, spec, 0, 300, 1, "w", "cpu", 4, heldOut, subset);
+            assertThatThrownBy(() -> validation.on(started))
+                    .isInstanceOf(PermanentException.class)
+                    .hasMessageContaining(id);
+        }
+    }
+
+    @Test
     void aClosedValidationLeavesTheEventToTheNextStart() throws IOException {
         TrainingStarted started = training.started(heldOut, subset, spec);
         validation.close();
