@@ -196,6 +196,7 @@ public final class TrainerService implements Service {
                 LOG.trace("the commands are not all read yet", e);
             } catch (ExecutionException e) {
                 LOG.error("the commands cannot be read", e);
+                pause(lease);
                 return false;
             }
         }
