@@ -27,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
@@ -125,17 +126,18 @@ final class Evaluator {
                         training.trainingId(), alert.rule().name(), "at step %d %s".formatted(step, alert.detail())));
     }
 
+    /** The mean over the pictures, by timestep. One picture at a time, so that closing need not wait for all. */
     private Map<Integer, Double> losses(@Nullable LoraWeights adapter, List<ManifestImage> images)
             throws InterruptedIOException {
-        checkOpen();
-        if (images.isEmpty()) {
-            return Map.of();
+        Map<Integer, Double> mean = new TreeMap<>();
+        for (ManifestImage image : images) {
+            checkOpen();
+            TrainingExample example =
+                    new TrainingExample(image.sha256(), TrainingPictures.fetch(store, image), image.caption());
+            ValidationLoss.evaluate(model, adapter, List.of(example))
+                    .forEach((timestep, loss) -> mean.merge(timestep, loss / images.size(), Double::sum));
         }
-        List<TrainingExample> examples = images.stream()
-                .map(image ->
-                        new TrainingExample(image.sha256(), TrainingPictures.fetch(store, image), image.caption()))
-                .toList();
-        return ValidationLoss.evaluate(model, adapter, examples);
+        return mean;
     }
 
     /** Draws and stores the samples of a step, in the order of the prompts. */

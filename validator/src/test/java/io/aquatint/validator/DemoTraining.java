@@ -25,7 +25,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 
-/** Plants pictures and checkpoints of a training on the demo model, at 64 pixels with 2 sampling steps. */
+/** Plants pictures and checkpoints of a training on the demo model, at 64 pixels with one sampling step. */
 final class DemoTraining {
     private static final LoraConfig LORA = new LoraConfig(2, 2, LoraConfig.ATTENTION);
 
@@ -45,7 +45,7 @@ final class DemoTraining {
 
     static TrainingSpec spec(String more) {
         String json = """
-                {"resolution": 64, "steps": 300, "rank": 2, "checkpointEvery": 100, "sampleSteps": 2,
+                {"resolution": 64, "steps": 300, "rank": 2, "checkpointEvery": 100, "sampleSteps": 1,
                  "triggerWord": "sks", "classWord": "cup", "negativePrompt": "blurry" %s}""".formatted(more);
         return EventJson.read(json.getBytes(StandardCharsets.UTF_8), TrainingSpec.class);
     }

@@ -68,6 +68,7 @@ class ValidationTest {
 
     @Test
     void scoresAreValidationLossesRelativeToTheBaseModel() throws IOException {
+        heldOut = List.of(training.picture(1), training.picture(3), training.picture(4));
         Evaluation base = start();
         CheckpointSaved saved = training.checkpoint(100);
         ValidationScored score = evaluate(saved).scored();
