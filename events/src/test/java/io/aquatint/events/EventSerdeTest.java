@@ -3,6 +3,7 @@ package io.aquatint.events;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aquatint.events.Examples.Example;
 import io.cloudevents.CloudEvent;
 import io.cloudevents.core.builder.CloudEventBuilder;
@@ -139,6 +140,19 @@ final class EventSerdeTest {
         assertRefused(with("ce_type", "image.uploaded"), bytes("{\"dataset\": \"cats\", \"bytes\": \"*\"}"), "'bytes'");
     }
 
+    @ParameterizedTest
+    @MethodSource("examples")
+    void fieldsThatALaterVersionAddsAreIgnored(Example<?> example) {
+        ObjectNode json = EventJson.mapper().valueToTree(example.event().data());
+        json.findParents("sha256").forEach(parent -> ((ObjectNode) parent).put("later", 1));
+        json.findParents("steps").forEach(parent -> ((ObjectNode) parent).putArray("later"));
+        json.putObject("later").put("sha256", 1);
+
+        assertThat(readAs(example, Records.headers(example), bytes(json.toString())))
+                .usingRecursiveComparison()
+                .isEqualTo(example.event());
+    }
+
     @Test
     void whatIsNoNumberCannotBeWritten() {
         for (double loss : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
@@ -262,6 +276,10 @@ final class EventSerdeTest {
     private static @Nullable Event<UploadEvent> read(
             @Nullable String key, Map<String, String> headers, byte @Nullable [] value) {
         return Topics.IMAGE_UPLOADS.read(Records.of(Topics.IMAGE_UPLOADS, key, headers, value));
+    }
+
+    private static <T> Event<T> readAs(Example<T> example, Map<String, String> headers, byte[] value) {
+        return example.topic().read(Records.of(example.topic(), "a-key", headers, value));
     }
 
     private static <T> Event<T> read(Example<T> example, ProducerRecord<?, byte[]> sent) {

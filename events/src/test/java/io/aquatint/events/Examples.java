@@ -76,7 +76,7 @@ final class Examples {
                                 "image/jpeg",
                                 new byte[] {(byte) 0xff, (byte) 0xd8, (byte) 0xff, 0, 1, 2, 3},
                                 null,
-                                A,
+                                "9923793242133ba7d7990d8f9d7934b0d0ef6057cf631d68750bfac7f9d6429b",
                                 "upload-app")),
                 example(Topics.IMAGE_UPLOADS, new DatasetConfigured("cats", SPEC)),
                 example(Topics.IMAGE_UPLOADS, new DatasetSealed("cats")),

@@ -18,12 +18,16 @@ import java.lang.reflect.AnnotatedParameterizedType;
 import java.lang.reflect.AnnotatedType;
 import java.lang.reflect.Type;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -70,9 +74,9 @@ final class SchemaTest {
     @Test
     void everySchemaBelongsToARecord() throws Exception {
         Set<String> files = new TreeSet<>();
-        var folder = java.nio.file.Path.of(SchemaTest.class.getResource(FOLDER).toURI());
-        try (var found = java.nio.file.Files.walk(folder)) {
-            found.filter(java.nio.file.Files::isRegularFile)
+        var folder = Path.of(SchemaTest.class.getResource(FOLDER).toURI());
+        try (var found = Files.walk(folder)) {
+            found.filter(Files::isRegularFile)
                     .forEach(file -> files.add(folder.relativize(file).toString()));
         }
         assertThat(files).isEqualTo(new TreeSet<>(allRecords().values()));
@@ -129,6 +133,14 @@ final class SchemaTest {
     @MethodSource("examples")
     void whatIsWrittenIsValid(Example<?> example) {
         assertThat(errors(example.type(), json(example))).isEmpty();
+    }
+
+    @ParameterizedTest
+    @MethodSource("examples")
+    void theExampleForPeopleIsTheOneOfTheTests(Example<?> example) throws IOException {
+        JsonNode json = EventJson.mapper().readTree(json(example));
+
+        assertThat(schema(example.type() + ".json").path("examples").path(0)).isEqualTo(json);
     }
 
     @ParameterizedTest
@@ -263,7 +275,7 @@ final class SchemaTest {
                     ? "types/"
                             + record.getSimpleName()
                                     .replaceAll("(?<=[a-z])(?=[A-Z])", "-")
-                                    .toLowerCase(java.util.Locale.ROOT)
+                                    .toLowerCase(Locale.ROOT)
                     : type.value();
             if (files.putIfAbsent(record, file + ".json") == null) {
                 Arrays.stream(record.getRecordComponents())
@@ -280,7 +292,7 @@ final class SchemaTest {
         return files;
     }
 
-    private static Set<String> names(java.util.Iterator<String> names) {
+    private static Set<String> names(Iterator<String> names) {
         Set<String> set = new LinkedHashSet<>();
         names.forEachRemaining(set::add);
         return set;

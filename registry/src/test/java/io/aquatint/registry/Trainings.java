@@ -4,7 +4,6 @@ import io.aquatint.events.AlertLevel;
 import io.aquatint.events.AlertRule;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.ManifestImage;
-import io.aquatint.events.Method;
 import io.aquatint.events.OverfittingAlert;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingRequested;
@@ -20,34 +19,14 @@ final class Trainings {
     private Trainings() {}
 
     static TrainingRequested request() {
-        TrainingSpec d = TrainingSpec.defaults();
-        TrainingSpec spec = new TrainingSpec(
-                Method.LORA,
-                "demo",
-                "sks",
-                null,
-                64,
-                1,
-                200,
-                1e-4,
-                "constant",
-                0,
-                4,
-                2.0,
-                d.targetModules(),
-                7,
-                1.0,
-                null,
-                100,
-                10,
-                5,
-                300,
-                List.of(),
-                null,
-                30,
-                7.5,
-                42,
-                true);
+        TrainingSpec spec = TrainingSpec.builder()
+                .triggerWord("sks")
+                .resolution(64)
+                .steps(200)
+                .rank(4)
+                .alpha(2.0)
+                .seed(7)
+                .build();
         return new TrainingRequested(
                 ID,
                 "cats",
