@@ -29,20 +29,27 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/** Tells a person what happens, an event a line, and a training's progress as a bar where there is a terminal. */
+/**
+ * Tells a person what happens, an event a line, and a training's progress as a bar where there is a terminal. For one thread at a
+ * time.
+ */
 final class Narrator implements AutoCloseable {
     private static final long PROGRESS_LINE_MILLIS = 5_000;
+    private static final int WIDTH = 100;
+    private static final String CLEAR_LINE = "\r\u001b[K";
 
     private final PrintWriter out;
     private final boolean terminal;
     private final UnaryOperator<String> place;
     private final Map<String, String> firstFile = new HashMap<>();
     private @Nullable ProgressBar bar;
+    private String drawn = "";
     private long lastProgressLine;
 
     /**
@@ -55,7 +62,7 @@ final class Narrator implements AutoCloseable {
         this.place = place;
     }
 
-    synchronized void tell(VerdictEvent verdict) {
+    void tell(VerdictEvent verdict) {
         if (verdict instanceof ImageAccepted accepted) {
             String file = String.valueOf(accepted.fileName());
             String before = firstFile.putIfAbsent(accepted.sha256(), file);
@@ -84,7 +91,7 @@ final class Narrator implements AutoCloseable {
         }
     }
 
-    synchronized void tell(DatasetEvent event) {
+    void tell(DatasetEvent event) {
         if (event instanceof BatchCompleted completed) {
             line(
                     "batch",
@@ -101,7 +108,7 @@ final class Narrator implements AutoCloseable {
         }
     }
 
-    synchronized void tell(TrainingEvent event) {
+    void tell(TrainingEvent event) {
         if (event instanceof TrainingStarted started) {
             line(
                     "training",
@@ -141,7 +148,7 @@ final class Narrator implements AutoCloseable {
         }
     }
 
-    synchronized void tell(ValidationEvent event) {
+    void tell(ValidationEvent event) {
         if (event instanceof SamplesGenerated generated) {
             List<Sample> samples = generated.samples();
             line("samples", "step %d: %d pictures", generated.step(), samples.size());
@@ -158,7 +165,7 @@ final class Narrator implements AutoCloseable {
         }
     }
 
-    synchronized void tell(ModelEvent event) {
+    void tell(ModelEvent event) {
         if (event instanceof ModelReady ready) {
             line("model", "%s is ready: the checkpoint of step %d", ready.modelId(), ready.step());
             for (Artifact artifact : ready.artifacts()) {
@@ -184,6 +191,7 @@ final class Narrator implements AutoCloseable {
                         .setStyle(ProgressBarStyle.ASCII)
                         .setUnit(" steps", 1)
                         .showSpeed()
+                        .setConsumer(new DelegatingProgressBarConsumer(this::draw, WIDTH))
                         .build();
                 bar = shown;
             }
@@ -206,27 +214,34 @@ final class Narrator implements AutoCloseable {
     }
 
     private void line(String what, String format, @Nullable Object... values) {
-        ProgressBar shown = bar;
-        if (shown != null) {
-            out.print("\r\u001b[K"); // over the bar, which is drawn again below
+        String text = String.format(Locale.ROOT, "%-9s %s%n", what, String.format(Locale.ROOT, format, values));
+        synchronized (out) {
+            // over the bar, which is drawn again below
+            out.print(bar == null ? text : CLEAR_LINE + text + drawn);
+            out.flush();
         }
-        out.printf(Locale.ROOT, "%-9s %s%n", what, String.format(Locale.ROOT, format, values));
-        out.flush();
-        if (shown != null) {
-            shown.refresh();
+    }
+
+    /** Called by the bar's own thread, for which its end waits: nothing else is locked here than the printing. */
+    private void draw(String text) {
+        synchronized (out) {
+            drawn = text;
+            out.print(CLEAR_LINE + text);
+            out.flush();
         }
     }
 
     private void endBar() {
         ProgressBar shown = bar;
         if (shown != null) {
-            shown.close();
             bar = null;
+            shown.close();
+            out.println();
         }
     }
 
     @Override
-    public synchronized void close() {
+    public void close() {
         endBar();
     }
 }

@@ -122,8 +122,8 @@ public final class EmbeddedBroker implements AutoCloseable {
         properties.put("log.cleaner.dedupe.buffer.size", String.valueOf(4 << 20));
         properties.put("message.max.bytes", String.valueOf(8 << 20));
         // After a crash the broker is let back in at once rather than after nine seconds.
-        properties.put("broker.session.timeout.ms", "1500");
-        properties.put("broker.heartbeat.interval.ms", "300");
+        properties.put("broker.session.timeout.ms", "3000");
+        properties.put("broker.heartbeat.interval.ms", "500");
         return properties;
     }
 }

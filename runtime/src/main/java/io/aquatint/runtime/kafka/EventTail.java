@@ -5,12 +5,15 @@ import io.aquatint.events.EventFormatException;
 import io.aquatint.events.Topic;
 import io.aquatint.runtime.lifecycle.Health;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -20,7 +23,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Reads every event of its topics from the beginning and then follows them, for views that are kept in memory. It belongs to no
  * group and commits nothing: each process sees everything, and sees it again after a restart. Events of one key come in their
- * order; a record that is no event is skipped with a warning.
+ * order, those of several about as they came to be; a record that is no event is skipped with a warning.
  */
 public final class EventTail implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(EventTail.class);
@@ -109,9 +112,7 @@ public final class EventTail implements AutoCloseable {
                     caughtUp.complete(null);
                     health = Health.up();
                 }
-                for (ConsumerRecord<String, byte[]> record : consumer.poll(POLL)) {
-                    handle(record);
-                }
+                inTime(consumer.poll(POLL)).forEach(this::handle);
             }
             stopped("closed", null);
         } catch (RuntimeException | Error e) {
@@ -124,6 +125,21 @@ public final class EventTail implements AutoCloseable {
         Set<TopicPartition> behind = ends.keySet();
         behind.removeIf(partition -> consumer.position(partition) >= ends.getOrDefault(partition, 0L));
         return behind.isEmpty();
+    }
+
+    /** The records of a poll as they came to be over all partitions, those of each partition in their order. */
+    private static List<ConsumerRecord<String, byte[]>> inTime(ConsumerRecords<String, byte[]> records) {
+        record Timed(long millis, ConsumerRecord<String, byte[]> record) {}
+        var timed = new ArrayList<Timed>(records.count());
+        for (TopicPartition partition : records.partitions()) {
+            long latest = 0; // a producer's clock may go back; the order of its partition may not
+            for (ConsumerRecord<String, byte[]> record : records.records(partition)) {
+                latest = Math.max(latest, record.timestamp());
+                timed.add(new Timed(latest, record));
+            }
+        }
+        timed.sort(Comparator.comparingLong(Timed::millis));
+        return timed.stream().map(Timed::record).toList();
     }
 
     private void stopped(String detail, @Nullable Throwable cause) {
