@@ -1,6 +1,7 @@
 package io.aquatint.trainer;
 
 import io.aquatint.diffusion.pipeline.BaseModels;
+import io.aquatint.diffusion.pipeline.WarmModel;
 import io.aquatint.events.Event;
 import io.aquatint.events.Topics;
 import io.aquatint.events.TrainingRequest;

@@ -2,6 +2,7 @@ package io.aquatint.trainer;
 
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
+import io.aquatint.diffusion.pipeline.WarmModel;
 import io.aquatint.diffusion.training.LoraTraining;
 import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.events.CheckpointSaved;

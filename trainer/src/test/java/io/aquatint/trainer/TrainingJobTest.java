@@ -9,6 +9,7 @@ import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.diffusion.pipeline.Picture;
+import io.aquatint.diffusion.pipeline.WarmModel;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.Event;
 import io.aquatint.events.EventJson;

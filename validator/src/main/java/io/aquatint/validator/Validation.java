@@ -6,6 +6,7 @@ import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.pipeline.BaseModelMissingException;
 import io.aquatint.diffusion.pipeline.BaseModels;
+import io.aquatint.diffusion.pipeline.WarmModel;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.EventJson;
 import io.aquatint.events.ManifestImage;

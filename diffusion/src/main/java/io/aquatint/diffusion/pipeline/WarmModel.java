@@ -1,22 +1,20 @@
-package io.aquatint.trainer;
+package io.aquatint.diffusion.pipeline;
 
-import io.aquatint.diffusion.pipeline.BaseModels;
-import io.aquatint.diffusion.pipeline.StableDiffusion;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** Keeps the base model of the last job for the next. For one thread at a time. */
-final class WarmModel implements AutoCloseable {
+/** Keeps the base model that was used last, for the next job is most likely one of the same. For one thread at a time. */
+public final class WarmModel implements AutoCloseable {
     private final BaseModels models;
     private @Nullable StableDiffusion loaded;
     private @Nullable Path folder;
 
-    WarmModel(BaseModels models) {
+    public WarmModel(BaseModels models) {
         this.models = models;
     }
 
     /** The base model of this name; it stays this object's. Another one that was loaded before is closed. */
-    StableDiffusion get(String name) {
+    public StableDiffusion get(String name) {
         Path wanted = models.folder(name).toAbsolutePath().normalize();
         if (loaded == null || !wanted.equals(folder)) {
             close();
@@ -26,7 +24,7 @@ final class WarmModel implements AutoCloseable {
         return loaded;
     }
 
-    /** Frees the model; the next job loads one again. */
+    /** Frees the model; the next {@link #get} loads one again. */
     @Override
     public void close() {
         if (loaded != null) {
