@@ -18,18 +18,24 @@ import io.aquatint.ingest.image.RejectedImageException;
 import io.aquatint.runtime.store.ObjectInfo;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.ObjectStoreException;
 import io.aquatint.runtime.store.Sha256;
 import java.net.URI;
 import java.time.Clock;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Judges what upload apps send: a picture is prepared, stored and accepted, or refused with a reason; a data set's spec is checked
  * and kept. Uploading the same twice gives the same events again.
  */
 final class UploadHandler {
+    private static final Logger LOG = LoggerFactory.getLogger(UploadHandler.class);
+    private static final String PROBE = "datasets/any/spec.json";
     private static final URI SOURCE = URI.create("/aquatint/ingest");
 
     private final ObjectStore store;
@@ -142,7 +148,7 @@ final class UploadHandler {
 
     /** Nothing that is too large is ever read. */
     private byte[] stored(String key) {
-        ObjectInfo info = store.stat(key).orElseThrow(() -> missing(key));
+        ObjectInfo info = find(key).orElseThrow(() -> missing(key));
         if (info.bytes() > limits.bytes()) {
             throw new RejectedImageException(
                     RejectionReason.TOO_MANY_BYTES,
@@ -152,6 +158,25 @@ final class UploadHandler {
             return store.get(key);
         } catch (ObjectMissingException e) {
             throw missing(key);
+        }
+    }
+
+    /**
+     * Looks an object up. A store that answers, but not for this key, never will: it may be one that keeps files, and the key lies
+     * below another object's. Were that tried for ever, every upload behind it would wait.
+     */
+    private Optional<ObjectInfo> find(String key) {
+        try {
+            return store.stat(key);
+        } catch (ObjectStoreException e) {
+            LOG.warn("does the store answer at all?", e);
+        }
+        store.stat(PROBE);
+        try {
+            return store.stat(key);
+        } catch (ObjectStoreException e) {
+            throw new RejectedImageException(
+                    RejectionReason.OBJECT_MISSING, "the object store answers, but not for this: " + e.getMessage(), e);
         }
     }
 

@@ -36,6 +36,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
@@ -51,18 +52,22 @@ class UploadHandlerTest {
     private final MemoryObjectStore store = new MemoryObjectStore();
     private final List<Event<VerdictEvent>> verdicts = new ArrayList<>();
     private final List<Event<DatasetEvent>> datasetEvents = new ArrayList<>();
-    private final UploadHandler handler = new UploadHandler(
-            store, new SpecStore(store), LIMITS, Clock.fixed(NOW, ZoneOffset.UTC), new UploadHandler.Verdicts() {
-                @Override
-                public void verdict(Event<VerdictEvent> event) {
-                    verdicts.add(event);
-                }
+    private final UploadHandler handler = handler(store);
 
-                @Override
-                public void dataset(Event<DatasetEvent> event) {
-                    datasetEvents.add(event);
-                }
-            });
+    private UploadHandler handler(ObjectStore objects) {
+        var kept = new UploadHandler.Verdicts() {
+            @Override
+            public void verdict(Event<VerdictEvent> event) {
+                verdicts.add(event);
+            }
+
+            @Override
+            public void dataset(Event<DatasetEvent> event) {
+                datasetEvents.add(event);
+            }
+        };
+        return new UploadHandler(objects, new SpecStore(objects), LIMITS, Clock.fixed(NOW, ZoneOffset.UTC), kept);
+    }
 
     static Stream<Arguments> refusals() throws IOException {
         byte[] plain = Resources.image("uploads/plain.jpg");
@@ -322,22 +327,18 @@ class UploadHandlerTest {
 
     @Test
     void aStoreThatDoesNotAnswerIsNoVerdict() {
-        store.put("datasets/cat/spec.json", EventJson.write(spec(64)), "application/json");
-        var broken = new UploadHandler(
-                storeThatFails(), new SpecStore(store), LIMITS, Clock.systemUTC(), new UploadHandler.Verdicts() {
-                    @Override
-                    public void verdict(Event<VerdictEvent> event) {
-                        verdicts.add(event);
-                    }
-
-                    @Override
-                    public void dataset(Event<DatasetEvent> event) {
-                        datasetEvents.add(event);
-                    }
-                });
+        UploadHandler broken = handler(storeThatFailsFor("any key", key -> true));
 
         assertThatThrownBy(() -> broken.handle(event("1", stored("a")))).isInstanceOf(ObjectStoreException.class);
         assertThat(verdicts).isEmpty();
+    }
+
+    @Test
+    void aKeyForWhichAloneTheStoreFailsIsRefusedRatherThanTriedForEver() {
+        handler(storeThatFailsFor("a/b", "a/b"::equals)).handle(event("1", stored("a/b")));
+
+        assertThat(rejected().reason()).isEqualTo(RejectionReason.OBJECT_MISSING);
+        assertThat(rejected().detail()).contains("a/b");
     }
 
     private void handle(String id, UploadEvent upload) {
@@ -376,10 +377,13 @@ class UploadHandlerTest {
         return new ImageUploaded("cat", "a.jpg", null, null, null, key, null, null);
     }
 
-    private static ObjectStore storeThatFails() {
+    private ObjectStore storeThatFailsFor(String what, Predicate<Object> key) {
         return (ObjectStore) Proxy.newProxyInstance(
                 ObjectStore.class.getClassLoader(), new Class<?>[] {ObjectStore.class}, (proxy, method, arguments) -> {
-                    throw new ObjectStoreException("the store is away", new IllegalStateException("planted"));
+                    if (key.test(arguments[0])) {
+                        throw new ObjectStoreException("no answer for " + what, new IllegalStateException("planted"));
+                    }
+                    return method.invoke(store, arguments);
                 });
     }
 
