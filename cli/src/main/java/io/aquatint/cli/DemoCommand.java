@@ -88,9 +88,10 @@ final class DemoCommand implements Callable<Integer> {
             Addresses.print(out, standalone);
             standalone.awaitReady();
             String modelId = play(standalone, out);
-            out.printf("%s%n", standalone.http().resolve("/v1/models/" + modelId));
             if (keep) {
-                out.println("Still up; Ctrl-C ends it.");
+                out.printf(
+                        "Still up, with %s; Ctrl-C ends it.%n",
+                        standalone.http().resolve("/v1/models/" + modelId));
                 out.flush();
                 standalone.awaitEnd();
             }
@@ -194,9 +195,12 @@ final class DemoCommand implements Callable<Integer> {
         return EventJson.read(resource("spec.json"), TrainingSpec.class);
     }
 
-    private record Photograph(String file, String caption) {
+    /** @param name what the upload app calls it, where that is not the file's name */
+    private record Photograph(
+            String file, String caption, @Nullable String name) {
         ImageUploaded upload() throws IOException {
-            return new ImageUploaded(DATASET, file, caption, null, resource(file), null, null, "aquatint demo");
+            return new ImageUploaded(
+                    DATASET, name == null ? file : name, caption, null, resource(file), null, null, "aquatint demo");
         }
     }
 

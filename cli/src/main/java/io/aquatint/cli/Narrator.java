@@ -34,6 +34,7 @@ import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Help.Ansi.Style;
 
 /**
  * Tells a person what happens, an event a line, and a training's progress as a bar where there is a terminal. For one thread at a
@@ -43,6 +44,17 @@ final class Narrator implements AutoCloseable {
     private static final long PROGRESS_LINE_MILLIS = 5_000;
     private static final int WIDTH = 100;
     private static final String CLEAR_LINE = "\r\u001b[K";
+
+    private static final Map<String, Style> STYLES = Map.of(
+            "picture", Style.fg_blue,
+            "batch", Style.fg_yellow,
+            "data set", Style.fg_yellow,
+            "training", Style.fg_green,
+            "advice", Style.fg_cyan,
+            "samples", Style.fg_magenta,
+            "score", Style.fg_magenta,
+            "ALERT", Style.fg_red,
+            "model", Style.fg_yellow);
 
     private final PrintWriter out;
     private final boolean terminal;
@@ -214,12 +226,22 @@ final class Narrator implements AutoCloseable {
     }
 
     private void line(String what, String format, @Nullable Object... values) {
-        String text = String.format(Locale.ROOT, "%-9s %s%n", what, String.format(Locale.ROOT, format, values));
+        String text = coloured(what, String.format(Locale.ROOT, format, values)) + System.lineSeparator();
         synchronized (out) {
             // over the bar, which is drawn again below
             out.print(bar == null ? text : CLEAR_LINE + text + drawn);
             out.flush();
         }
+    }
+
+    private String coloured(String what, String told) {
+        boolean bad = what.equals("ALERT") || told.contains(" refused: ") || told.contains(" failed: ");
+        return styled(String.format(Locale.ROOT, "%-9s ", what), STYLES.getOrDefault(what, Style.reset))
+                + styled(told, bad ? Style.fg_red : Style.reset);
+    }
+
+    private String styled(String text, Style style) {
+        return terminal && style != Style.reset ? style.on() + text + style.off() : text;
     }
 
     /** Called by the bar's own thread, for which its end waits: nothing else is locked here than the printing. */

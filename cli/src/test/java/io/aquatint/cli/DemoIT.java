@@ -31,7 +31,7 @@ final class DemoIT {
         assertThat(text)
                 .contains("coffee-half.jpg refused: TRUNCATED")
                 .contains("poster.png refused: TOO_MANY_PIXELS")
-                .contains("chelsea.jpg is the same picture as chelsea.jpg: it counts once")
+                .contains("cat-again.jpg is the same picture as chelsea.jpg: it counts once")
                 .contains("demo/1 is complete (sealed): 9 pictures, 1 of them held out")
                 .contains("demo/1 completed: 150 steps")
                 .contains("demo/1 is ready");

@@ -48,6 +48,9 @@ public final class Kafka implements AutoCloseable {
         properties.put("auto.offset.reset", "earliest");
         properties.put("isolation.level", "read_committed");
         properties.put("max.partition.fetch.bytes", "8388608");
+        // A process that died without a word gives up its partitions after ten seconds rather than Kafka's 45.
+        properties.put("session.timeout.ms", "10000");
+        properties.put("heartbeat.interval.ms", "2000");
         if (longestHandling != null) {
             properties.put("max.poll.records", "1");
             properties.put("max.poll.interval.ms", Long.toString(longestHandling.toMillis()));
