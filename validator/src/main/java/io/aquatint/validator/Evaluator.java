@@ -1,6 +1,7 @@
 package io.aquatint.validator;
 
 import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.GenerationRequest;
 import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
@@ -61,23 +62,32 @@ final class Evaluator {
     /** The base model's own losses, which score 1, and its samples. */
     Evaluation ofBase() throws InterruptedIOException {
         long begin = System.nanoTime();
-        Map<Integer, Double> heldOut = losses(null, training.heldOut());
-        Map<Integer, Double> trainSubset = losses(null, training.trainSubset());
-        Map<Sample, Picture> samples = samples(null, 0);
-        ValidationScored scored =
-                new ValidationScored(training.trainingId(), 0, 1, 1, heldOut, trainSubset, secondsSince(begin));
-        // An untrained model has learned nothing by heart: its samples are not compared.
-        List<OverfittingAlert> alerts = OverfittingRules.ofScores(List.of(scored), 0);
-        return evaluation(0, null, scored, samples, alerts, List.of());
+        try (AdaptedModel base = model.adapted(List.of())) {
+            Map<Integer, Double> heldOut = losses(base, training.heldOut());
+            Map<Integer, Double> trainSubset = losses(base, training.trainSubset());
+            Map<Sample, Picture> samples = samples(base, 0);
+            ValidationScored scored =
+                    new ValidationScored(training.trainingId(), 0, 1, 1, heldOut, trainSubset, secondsSince(begin));
+            // An untrained model has learned nothing by heart: its samples are not compared.
+            List<OverfittingAlert> alerts = OverfittingRules.ofScores(List.of(scored), 0);
+            return evaluation(0, null, scored, samples, alerts, List.of());
+        }
     }
 
     /** @param before what was found at earlier steps, the base model's first */
     Evaluation of(CheckpointSaved saved, LoraWeights adapter, List<Evaluation> before) throws InterruptedIOException {
+        try (AdaptedModel adapted = model.adapted(List.of(new WeightedLora(adapter, 1)))) {
+            return of(saved, adapted, before);
+        }
+    }
+
+    private Evaluation of(CheckpointSaved saved, AdaptedModel adapted, List<Evaluation> before)
+            throws InterruptedIOException {
         long begin = System.nanoTime();
         ValidationScored base = Scores.read(before.get(0).scored());
-        Map<Integer, Double> heldOut = losses(adapter, training.heldOut());
-        Map<Integer, Double> trainSubset = losses(adapter, training.trainSubset());
-        Map<Sample, Picture> samples = samples(adapter, saved.step());
+        Map<Integer, Double> heldOut = losses(adapted, training.heldOut());
+        Map<Integer, Double> trainSubset = losses(adapted, training.trainSubset());
+        Map<Sample, Picture> samples = samples(adapted, saved.step());
         List<OverfittingAlert> copies = new ArrayList<>();
         copy(saved.step(), samples).ifPresent(copies::add);
         ValidationScored scored = new ValidationScored(
@@ -127,31 +137,30 @@ final class Evaluator {
     }
 
     /** The mean over the pictures, by timestep. One picture at a time, so that closing need not wait for all. */
-    private Map<Integer, Double> losses(@Nullable LoraWeights adapter, List<ManifestImage> images)
+    private Map<Integer, Double> losses(AdaptedModel adapted, List<ManifestImage> images)
             throws InterruptedIOException {
         Map<Integer, Double> mean = new TreeMap<>();
         for (ManifestImage image : images) {
             checkOpen();
             TrainingExample example =
                     new TrainingExample(image.sha256(), TrainingPictures.fetch(store, image), image.caption());
-            ValidationLoss.evaluate(model, adapter, List.of(example))
+            ValidationLoss.evaluate(model, adapted, example)
                     .forEach((timestep, loss) -> mean.merge(timestep, loss / images.size(), Double::sum));
         }
         return mean;
     }
 
     /** Draws and stores the samples of a step, in the order of the prompts. */
-    private Map<Sample, Picture> samples(@Nullable LoraWeights adapter, int step) throws InterruptedIOException {
+    private Map<Sample, Picture> samples(AdaptedModel adapted, int step) throws InterruptedIOException {
         TrainingSpec spec = training.spec();
         ValidationKeys keys = new ValidationKeys(training.trainingId());
-        List<WeightedLora> adapters = adapter == null ? List.of() : List.of(new WeightedLora(adapter, 1));
         Map<Sample, Picture> samples = new LinkedHashMap<>();
         // The fixed subset and not all pictures: it is in the event that every step is evaluated with.
         for (String prompt : SamplePrompts.of(spec, training.trainSubset())) {
             checkOpen();
             int n = samples.size();
             GenerationRequest request = request(spec, prompt, n);
-            Picture picture = TextToImage.generate(model, adapters, request);
+            Picture picture = TextToImage.generate(model, adapted, request);
             byte[] png = picture.toPng();
             store.put(keys.sample(step, n), png, "image/png");
             samples.put(

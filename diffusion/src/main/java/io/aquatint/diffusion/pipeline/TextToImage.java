@@ -32,7 +32,8 @@ public final class TextToImage {
         }
     }
 
-    private static Picture generate(StableDiffusion model, AdaptedModel adapted, GenerationRequest request) {
+    /** Draws one picture with a model whose adapters have been added. */
+    public static Picture generate(StableDiffusion model, AdaptedModel adapted, GenerationRequest request) {
         try (NDManager scope = model.manager().newSubManager()) {
             NDArray latent = denoise(model, adapted, request, initialNoise(scope, model, request));
             return Picture.ofPlanes(decode(scope, model, latent).toFloatArray(), request.width(), request.height());

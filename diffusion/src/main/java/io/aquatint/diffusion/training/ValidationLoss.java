@@ -72,8 +72,10 @@ public final class ValidationLoss {
         return sum / losses.size();
     }
 
-    private static Map<Integer, Double> evaluate(StableDiffusion model, AdaptedModel adapted, TrainingExample example) {
-        Map<Integer, Double> losses = new TreeMap<>();
+    /** The same of one picture, for callers that have the adapted model at hand. */
+    public static SortedMap<Integer, Double> evaluate(
+            StableDiffusion model, AdaptedModel adapted, TrainingExample example) {
+        SortedMap<Integer, Double> losses = new TreeMap<>();
         try (NDManager scope = model.manager().newSubManager()) {
             NDArray latent = latent(scope, model, example.picture());
             Shape shape = latent.getShape();

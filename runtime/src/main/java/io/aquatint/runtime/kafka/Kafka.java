@@ -43,7 +43,6 @@ public final class Kafka implements AutoCloseable {
         var properties = new HashMap<String, Object>();
         properties.put("bootstrap.servers", config.bootstrap());
         properties.put("group.id", group);
-        properties.put("session.timeout.ms", "10000"); // so long nobody reads what a member that died was reading
         properties.put("enable.auto.commit", "false");
         properties.put("auto.offset.reset", "earliest");
         properties.put("isolation.level", "read_committed");
