@@ -118,9 +118,57 @@ final class ObjectStoreIT {
     }
 
     @Test
+    void anAddressIsSignedForWhereOthersReachTheStore() {
+        ObjectStoreConfig inside = INFRASTRUCTURE.objects().config();
+        var outside = new ObjectStoreConfig(
+                inside.endpoint(),
+                URI.create("https://pictures.example.com"),
+                inside.bucket(),
+                inside.accessKey(),
+                inside.secretKey(),
+                inside.region());
+        try (var client = new S3ObjectStore(outside)) {
+            client.put("public/one", new byte[1], "image/png");
+            assertThat(client.presignGet("public/one", Duration.ofMinutes(5)))
+                    .hasScheme("https")
+                    .hasHost("pictures.example.com")
+                    .hasPath("/aquatint/public/one");
+        }
+    }
+
+    @Test
+    void ofManyServicesThatStartAtOnceEachFindsTheBucketThere() throws Exception {
+        ObjectStoreConfig config = INFRASTRUCTURE.objects().config();
+        var threads = Executors.newFixedThreadPool(4);
+        try {
+            for (int round = 0; round < 5; round++) {
+                var fresh = new ObjectStoreConfig(
+                        config.endpoint(),
+                        config.publicEndpoint(),
+                        "fresh-" + round,
+                        config.accessKey(),
+                        config.secretKey(),
+                        config.region());
+                Callable<Void> starting = () -> {
+                    try (var client = new S3ObjectStore(fresh)) {
+                        client.ensureBucket();
+                    }
+                    return null;
+                };
+                for (Future<Void> started : threads.invokeAll(List.of(starting, starting, starting, starting))) {
+                    started.get();
+                }
+            }
+        } finally {
+            threads.shutdownNow();
+        }
+    }
+
+    @Test
     void aWrongKeyIsRefusedWithWhatTheStoreSays() {
         ObjectStoreConfig right = INFRASTRUCTURE.objects().config();
-        var wrong = new ObjectStoreConfig(right.endpoint(), right.bucket(), right.accessKey(), "wrong", right.region());
+        var wrong = new ObjectStoreConfig(
+                right.endpoint(), right.publicEndpoint(), right.bucket(), right.accessKey(), "wrong", right.region());
         try (var stranger = new S3ObjectStore(wrong)) {
             assertThatThrownBy(() -> stranger.get("bytes/one"))
                     .isInstanceOf(ObjectStoreException.class)

@@ -34,25 +34,41 @@ public final class S3ObjectStore implements ObjectStore {
     private static final long PART_BYTES = 16L << 20;
 
     private final MinioClient client;
+    private final MinioClient signer;
     private final String bucket;
 
     public S3ObjectStore(ObjectStoreConfig config) {
         this.bucket = config.bucket();
-        this.client = MinioClient.builder()
-                .endpoint(config.endpoint().toString())
+        this.client = client(config, config.endpoint());
+        this.signer = client(config, config.publicEndpoint());
+    }
+
+    private static MinioClient client(ObjectStoreConfig config, URI endpoint) {
+        return MinioClient.builder()
+                .endpoint(endpoint.toString())
                 .credentials(config.accessKey(), config.secretKey())
                 .region(config.region())
                 .build();
     }
 
-    /** Creates the bucket unless it is there. */
+    /** Creates the bucket unless it is there; of many at once one creates it. */
     public void ensureBucket() {
         try {
             if (!client.bucketExists(BucketExistsArgs.builder().bucket(bucket).build())) {
-                client.makeBucket(MakeBucketArgs.builder().bucket(bucket).build());
+                makeBucket();
             }
         } catch (MinioException e) {
             throw new ObjectStoreException("cannot create the bucket '%s': %s".formatted(bucket, e.getMessage()), e);
+        }
+    }
+
+    private void makeBucket() throws MinioException {
+        try {
+            client.makeBucket(MakeBucketArgs.builder().bucket(bucket).build());
+        } catch (ErrorResponseException e) {
+            if (!"BucketAlreadyOwnedByYou".equals(e.errorResponse().code())) {
+                throw e;
+            }
         }
     }
 
@@ -180,7 +196,7 @@ public final class S3ObjectStore implements ObjectStore {
 
     @Override
     public void close() {
-        try {
+        try (signer) {
             client.close();
         } catch (Exception e) {
             throw new IllegalStateException("cannot close the object store's client", e);
@@ -189,7 +205,7 @@ public final class S3ObjectStore implements ObjectStore {
 
     private URI presign(Http.Method method, String key, Duration validity) {
         try {
-            return URI.create(client.getPresignedObjectUrl(GetPresignedObjectUrlArgs.builder()
+            return URI.create(signer.getPresignedObjectUrl(GetPresignedObjectUrlArgs.builder()
                     .method(method)
                     .bucket(bucket)
                     .object(key)
