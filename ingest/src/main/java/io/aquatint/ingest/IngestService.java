@@ -80,8 +80,9 @@ public final class IngestService implements Service {
     }
 
     private void count(VerdictEvent verdict) {
-        if (verdict instanceof ImageAccepted) {
+        if (verdict instanceof ImageAccepted accepted) {
             metrics.counter("aquatint.images.accepted").increment();
+            metrics.counter("aquatint.images.accepted.bytes").increment((double) accepted.bytes());
         } else if (verdict instanceof ImageRejected rejected) {
             metrics.counter(
                             "aquatint.images.rejected",

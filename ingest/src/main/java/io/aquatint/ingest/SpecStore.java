@@ -18,6 +18,9 @@ final class SpecStore {
     /** Larger pictures than any base model is trained for would only fill the memory. */
     private static final int LARGEST_RESOLUTION = 2048;
 
+    /** In bytes. It travels in every request of the data set. */
+    private static final int LARGEST_SPEC = 64 << 10;
+
     private final ObjectStore store;
     private final Set<String> settled = ConcurrentHashMap.newKeySet();
 
@@ -43,6 +46,11 @@ final class SpecStore {
 
     /** Everything that is wrong with a spec for this data set, as sentences. */
     List<String> problems(String dataset, TrainingSpec spec) {
+        int bytes = EventJson.write(spec).length;
+        if (bytes > LARGEST_SPEC) {
+            return List.of(
+                    "the spec has %d bytes, but %d are allowed: shorten its texts".formatted(bytes, LARGEST_SPEC));
+        }
         List<String> problems = new ArrayList<>(spec.problems());
         int resolution = spec.resolution();
         if (resolution > LARGEST_RESOLUTION) {

@@ -87,7 +87,13 @@ final class IngestServiceIT {
                 .on(Topics.DATASET_EVENTS, event -> datasetEvents.add(event.data()));
         tail.start();
         app = new KafkaProducer<>(
-                Map.of("bootstrap.servers", INFRASTRUCTURE.broker().bootstrap()),
+                Map.of(
+                        "bootstrap.servers",
+                        INFRASTRUCTURE.broker().bootstrap(),
+                        "max.request.size",
+                        "67108864",
+                        "compression.type",
+                        "gzip"),
                 new StringSerializer(),
                 new ByteArraySerializer());
     }
@@ -249,6 +255,26 @@ final class IngestServiceIT {
         }
 
         assertThat(deadLetter("unreadable")).contains("UNDECODABLE", Topics.IMAGE_VERDICTS.name());
+    }
+
+    @Test
+    void anEventThatIsTooLargeForItsVerdictOrForTheDeadLettersBlocksNothing() throws Exception {
+        String name = "x".repeat(9 << 20);
+        try (var services = new Services()) {
+            upload("giant", "name", image("giant", picture(1)).replace("{", "{\"fileName\": \"" + name + "\", "));
+            upload("giant", "compressed", " ".repeat(20 << 20) + "no JSON");
+            upload(
+                    "giant",
+                    "spec",
+                    "dataset.configured",
+                    "{\"dataset\": \"giant\", \"spec\": {\"baseModel\": \"%s\"}}".formatted(name));
+            picture("giant", 3);
+            await(() -> !accepted("giant").isEmpty());
+        }
+
+        assertThat(accepted("giant")).hasSize(1);
+        assertThat(deadLetter("giant")).contains("PERMANENT", "UNDECODABLE", "aquatint_bytes=" + ((20 << 20) + 7));
+        assertThat(datasetEventsOf("giant")).singleElement().isInstanceOf(DatasetRejected.class);
     }
 
     @Test

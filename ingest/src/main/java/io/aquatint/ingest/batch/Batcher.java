@@ -5,8 +5,10 @@ import io.aquatint.events.BatchIncomplete;
 import io.aquatint.events.BatchTrigger;
 import io.aquatint.events.DatasetConfigured;
 import io.aquatint.events.DatasetEvent;
+import io.aquatint.events.DatasetRejected;
 import io.aquatint.events.DatasetSealed;
 import io.aquatint.events.Event;
+import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageAccepted;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.TrainingRequest;
@@ -80,8 +82,22 @@ final class Batcher implements Processor<String, @Nullable Event<VerdictEvent>, 
         DatasetState state = stateOf(dataset);
         ManifestImage image =
                 new ManifestImage(accepted.sha256(), accepted.objectKey(), accepted.caption(), state.batch());
+        int bytes = EventJson.write(image).length + 1;
+        if (!state.hasRoomFor(bytes)) {
+            leaveOut(accepted, state.images());
+            return;
+        }
         images.put(key, new StoredImage(state.images(), image));
-        keepOrComplete(dataset, state.withNewImage(context.currentSystemTimeMs()));
+        keepOrComplete(dataset, state.withNewImage(bytes, context.currentSystemTimeMs()));
+    }
+
+    private void leaveOut(ImageAccepted accepted, int images) {
+        String dataset = accepted.dataset();
+        String problem =
+                "the picture %s is left out: with %d pictures the data set has as many as one training can be asked for, so begin another"
+                        .formatted(accepted.sha256(), images);
+        String id = "dataset.rejected:%s/%s".formatted(dataset, accepted.sha256());
+        forward(id, dataset, new DatasetRejected(dataset, List.of(problem)), BatcherTopology.EVENTS);
     }
 
     private void configure(DatasetConfigured configured) {

@@ -41,7 +41,10 @@ final class ImageDecoder {
             };
         } catch (EOFException e) {
             throw new RejectedImageException(RejectionReason.TRUNCATED, format + " ends too early", e);
-        } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException | NegativeArraySizeException e) {
+        } catch (RejectedImageException e) {
+            throw e;
+        } catch (IOException | RuntimeException e) {
+            // Whatever a decoder trips over in a stranger's file is the file's fault, not ours.
             format.checkComplete(file);
             throw new RejectedImageException(
                     RejectionReason.CORRUPT, "the %s cannot be decoded: %s".formatted(format, e.getMessage()), e);
@@ -151,7 +154,7 @@ final class ImageDecoder {
             }
         }
         if (last == null) {
-            throw new IllegalStateException("no ImageIO reader for " + format);
+            throw new AssertionError("no ImageIO reader for " + format);
         }
         return last;
     }

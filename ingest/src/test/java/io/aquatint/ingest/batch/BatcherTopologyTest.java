@@ -9,6 +9,7 @@ import io.aquatint.events.BatchTrigger;
 import io.aquatint.events.Crop;
 import io.aquatint.events.DatasetConfigured;
 import io.aquatint.events.DatasetEvent;
+import io.aquatint.events.DatasetRejected;
 import io.aquatint.events.DatasetSealed;
 import io.aquatint.events.Event;
 import io.aquatint.events.EventJson;
@@ -166,6 +167,25 @@ class BatcherTopologyTest {
     }
 
     @Test
+    void picturesBeyondWhatOneRequestCanNameAreLeftOutAndSaidSo() throws JsonProcessingException {
+        TrainingSpec spec = EventJson.mapper().readValue("{\"imagesPerBatch\": 100000}", TrainingSpec.class);
+        send(new DatasetConfigured("cat", spec));
+        accept("cat", 0, 1300, "\u20ac".repeat(2000));
+        assertThat(requests.isEmpty()).isTrue();
+        long leftOut = events.readValuesToList().stream()
+                .map(Event::data)
+                .filter(event -> event instanceof DatasetRejected)
+                .count();
+        assertThat(leftOut).isPositive();
+
+        send(new DatasetSealed("cat"));
+
+        TrainingRequested request = request();
+        assertThat(request.images().size() + request.heldOut().size() + leftOut).isEqualTo(1300);
+        assertThat(EventJson.write(request)).hasSizeBetween(6 << 20, 8 << 20);
+    }
+
+    @Test
     void dataSetsDoNotMix() {
         accept("cat", 0, 9);
         accept("cat2", 0, 9);
@@ -190,13 +210,17 @@ class BatcherTopologyTest {
     }
 
     private void accept(String dataset, int from, int to) {
+        accept(dataset, from, to, "a cat");
+    }
+
+    private void accept(String dataset, int from, int to, String caption) {
         for (int i = from; i < to; i++) {
             String hash = "%064x".formatted(i);
             send(new ImageAccepted(
                     dataset,
                     hash,
                     "datasets/%s/images/%s.png".formatted(dataset, hash),
-                    "a cat",
+                    caption,
                     null,
                     hash,
                     "JPEG",

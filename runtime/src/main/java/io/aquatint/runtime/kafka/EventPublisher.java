@@ -5,6 +5,7 @@ import io.aquatint.events.Topic;
 import io.aquatint.events.Topics;
 import io.aquatint.runtime.config.KafkaConfig;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -13,6 +14,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
@@ -20,15 +22,27 @@ import org.apache.kafka.common.serialization.StringSerializer;
 
 /** Publishes events and dead letters; an event is published once every in-sync replica has it. */
 public final class EventPublisher implements AutoCloseable {
+    private static final int LARGEST_REQUEST = 8 << 20;
+
+    /** Leaves room for our own headers. */
+    private static final int LARGEST_DEAD_LETTER = LARGEST_REQUEST - (64 << 10);
+
+    private static final int BEGINNING = 64 << 10;
+    private static final int LONGEST_TEXT = 2000;
+
     private final KafkaProducer<String, byte[]> producer;
 
     EventPublisher(KafkaConfig config) {
         this.producer = new KafkaProducer<>(
                 Map.of(
-                        "bootstrap.servers", config.bootstrap(),
-                        "acks", "all",
-                        "enable.idempotence", "true",
-                        "max.request.size", "8388608"),
+                        "bootstrap.servers",
+                        config.bootstrap(),
+                        "acks",
+                        "all",
+                        "enable.idempotence",
+                        "true",
+                        "max.request.size",
+                        Integer.toString(LARGEST_REQUEST)),
                 new StringSerializer(),
                 new ByteArraySerializer());
     }
@@ -54,15 +68,38 @@ public final class EventPublisher implements AutoCloseable {
         return join(publish(topic, event));
     }
 
-    /** Keeps a record that cannot be read or handled, with the reason, and waits until it is kept. */
+    /**
+     * Keeps a record that cannot be read or handled, with the reason, and waits until it is kept. Of a record that is larger than a
+     * dead letter may be (it came compressed) only the beginning is kept, and how many bytes it had.
+     */
     void deadLetter(ConsumerRecord<String, byte[]> record, String reason, String detail) {
         Headers headers = new RecordHeaders(record.headers());
+        byte[] value = record.value();
+        String key = record.key();
+        if (record.serializedKeySize() + record.serializedValueSize() + bytes(headers) > LARGEST_DEAD_LETTER) {
+            headers = new RecordHeaders();
+            put(headers, "aquatint_bytes", Integer.toString(record.serializedValueSize()));
+            value = value == null ? null : Arrays.copyOf(value, Math.min(value.length, BEGINNING));
+            key = key == null ? null : shortened(key);
+        }
         put(headers, "aquatint_reason", reason);
-        put(headers, "aquatint_detail", detail);
+        put(headers, "aquatint_detail", shortened(detail));
         put(headers, "aquatint_topic", record.topic());
         put(headers, "aquatint_partition", Integer.toString(record.partition()));
         put(headers, "aquatint_offset", Long.toString(record.offset()));
-        join(send(new ProducerRecord<>(Topics.DEAD_LETTERS, null, record.key(), record.value(), headers)));
+        join(send(new ProducerRecord<>(Topics.DEAD_LETTERS, null, key, value, headers)));
+    }
+
+    private static int bytes(Headers headers) {
+        int bytes = 0;
+        for (Header header : headers) {
+            bytes += header.key().length() + (header.value() == null ? 0 : header.value().length);
+        }
+        return bytes;
+    }
+
+    private static String shortened(String text) {
+        return text.length() <= LONGEST_TEXT ? text : text.substring(0, LONGEST_TEXT) + " ...";
     }
 
     @Override

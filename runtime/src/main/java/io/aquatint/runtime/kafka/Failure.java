@@ -3,6 +3,7 @@ package io.aquatint.runtime.kafka;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStoreException;
 import java.io.IOException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.SerializationException;
 
@@ -19,6 +20,7 @@ public enum Failure {
     public static Failure of(Throwable thrown) {
         if (thrown instanceof PermanentException
                 || thrown instanceof SerializationException
+                || thrown instanceof RecordTooLargeException
                 || thrown instanceof ObjectMissingException) {
             return PERMANENT;
         } else if (thrown instanceof ObjectStoreException
