@@ -104,6 +104,7 @@ public final class Weights implements AutoCloseable {
             if (!arrays.containsKey(name)) {
                 throw new IllegalArgumentException("no weight " + name);
             }
+            array.setName(LIST_ARGUMENT);
             replaced.put(name, (PtNDArray) array);
         });
         return new Weights(owner, replaced);

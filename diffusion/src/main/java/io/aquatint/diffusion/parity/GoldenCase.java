@@ -81,19 +81,39 @@ final class GoldenCase {
         compare(actual.toFloatArray(), floats(name));
     }
 
-    void compare(String name, float[] actual) {
-        compare(actual, floats(name));
+    double compare(String name, float[] actual) {
+        return compare(actual, floats(name));
     }
 
     /** Keeps the largest of the errors; outputs of another size, and numbers that are none, count as infinitely wrong. */
-    void compare(float[] actual, float[] expected) {
-        double error = relativeError(actual, expected);
-        worst = Math.max(worst, Double.isNaN(error) ? Double.POSITIVE_INFINITY : error);
+    double compare(float[] actual, float[] expected) {
+        double difference = relativeError(actual, expected);
+        double error = Double.isNaN(difference) ? Double.POSITIVE_INFINITY : difference;
+        worst = Math.max(worst, error);
+        return error;
     }
 
     /** Notes what a reader of the result has to know of the file itself. */
     void remark(String remark) {
         remarks.add(remark);
+    }
+
+    /** Notes how far our own result moves when what it began with does by as little as float32 can. */
+    void remarkSensitivity(String input, double change) {
+        if (change > ParityRunner.TRAINING_AND_SAMPLING) {
+            remark(("with %s one unit in the last place away our own result differs by %.3g:"
+                            + " the case is ill-conditioned, no float32 implementation agrees with another")
+                    .formatted(input, change));
+        }
+    }
+
+    /** The same numbers, each by one unit in the last place larger. */
+    static float[] nextUp(float[] numbers) {
+        float[] next = new float[numbers.length];
+        for (int i = 0; i < next.length; i++) {
+            next[i] = numbers[i] == 0 ? 0 : Math.nextUp(numbers[i]);
+        }
+        return next;
     }
 
     List<String> remarks() {

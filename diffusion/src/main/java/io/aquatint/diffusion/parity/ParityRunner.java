@@ -18,7 +18,7 @@ import java.util.stream.Stream;
  */
 public final class ParityRunner {
     private static final double FORWARD = 1e-4;
-    private static final double TRAINING_AND_SAMPLING = 1e-3;
+    static final double TRAINING_AND_SAMPLING = 1e-3;
 
     private final Path folder;
     private final PrintStream out;

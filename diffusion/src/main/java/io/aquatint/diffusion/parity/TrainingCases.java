@@ -51,9 +51,20 @@ final class TrainingCases {
                     golden.meta("weight_decay").asDouble(),
                     meta.path("max_grad_norm").asDouble(Double.POSITIVE_INFINITY));
             UNet2DConditionConfig config = UNet2DConditionConfig.from(model.config("unet"));
-            try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, initial(layout, golden))) {
-                train(manager, step, golden, config.takesTextAndTime());
-                compareFinal(step, golden);
+            float[] initial = initial(layout, golden);
+            Outcome outcome;
+            try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, initial)) {
+                outcome = train(manager, step, golden, config.takesTextAndTime());
+            }
+            golden.compare("losses", outcome.losses());
+            golden.compare("grad_norms", outcome.gradientNorms());
+            golden.compare(outcome.adapter(), expected(layout, golden));
+            if (golden.worst() > ParityRunner.TRAINING_AND_SAMPLING) {
+                float[] nudged = GoldenCase.nextUp(initial);
+                try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, nudged)) {
+                    Outcome other = train(manager, step, golden, config.takesTextAndTime());
+                    golden.remarkSensitivity("every number of the first adapter", outcome.differenceFrom(other));
+                }
             }
         }
     }
@@ -72,7 +83,16 @@ final class TrainingCases {
         return flat;
     }
 
-    private static void train(NDManager manager, LoraStep step, GoldenCase golden, boolean textAndTime) {
+    /** What a training came to. */
+    private record Outcome(float[] losses, float[] gradientNorms, float[] adapter) {
+        double differenceFrom(Outcome other) {
+            double losses = GoldenCase.relativeError(this.losses, other.losses);
+            double norms = GoldenCase.relativeError(gradientNorms, other.gradientNorms);
+            return Math.max(Math.max(losses, norms), GoldenCase.relativeError(adapter, other.adapter));
+        }
+    }
+
+    private static Outcome train(NDManager manager, LoraStep step, GoldenCase golden, boolean textAndTime) {
         int steps = golden.meta("steps").asInt();
         float[] losses = new float[steps];
         float[] norms = new float[steps];
@@ -84,8 +104,7 @@ final class TrainingCases {
                 norms[i] = result.gradientNorm();
             }
         }
-        golden.compare("losses", losses);
-        golden.compare("grad_norms", norms);
+        return new Outcome(losses, norms, step.adapter());
     }
 
     static LoraStep.Batch batch(NDManager scope, GoldenCase golden, int step, boolean textAndTime) {
@@ -125,19 +144,17 @@ final class TrainingCases {
         return new Shape(golden.tensor(name).info().dimensions()).slice(1);
     }
 
-    /** Every layer alone and all of them as one vector. */
-    private static void compareFinal(LoraStep step, GoldenCase golden) {
-        float[] expected = new float[step.layout().size()];
-        for (LoraLayout.Site site : step.layout().sites().values()) {
+    /**
+     * The trained adapter as one vector. Layers are not judged alone: where a feature map is one pixel, attention to itself has
+     * no gradient but rounding, which AdamW makes as large as any other.
+     */
+    private static float[] expected(LoraLayout layout, GoldenCase golden) {
+        float[] expected = new float[layout.size()];
+        for (LoraLayout.Site site : layout.sites().values()) {
             String name = "final." + site.module() + ".lora.";
-            step.layout().put(expected, site, golden.floats(name + "down.weight"), golden.floats(name + "up.weight"));
+            layout.put(expected, site, golden.floats(name + "down.weight"), golden.floats(name + "up.weight"));
         }
-        float[] actual = step.adapter();
-        golden.compare(actual, expected);
-        for (LoraLayout.Site site : step.layout().sites().values()) {
-            golden.compare(step.layout().down(actual, site), step.layout().down(expected, site));
-            golden.compare(step.layout().up(actual, site), step.layout().up(expected, site));
-        }
+        return expected;
     }
 
     private static List<String> texts(JsonNode list) {

@@ -3,13 +3,22 @@ package io.aquatint.diffusion.pipeline;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import io.aquatint.diffusion.Golden;
+import io.aquatint.diffusion.adapter.LoraConfig;
+import io.aquatint.diffusion.adapter.LoraLayout;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraMismatchException;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
+import io.aquatint.diffusion.checkpoint.SafetensorsFile;
+import io.aquatint.diffusion.graph.CompiledGraph;
+import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Weights;
+import io.aquatint.diffusion.unet.UNet2DConditionModel;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -48,6 +57,53 @@ class LoraFusionTest {
         assertThat(weight(List.of(new WeightedLora(lora("a/pytorch_lora_weights"), 1))))
                 .isNotEqualTo(before);
         assertThat(model.unetWeights().get(MODULE + ".weight").toFloatArray()).isEqualTo(before);
+    }
+
+    @Test
+    void anAdapterInTheWeightsPredictsWhatItDoesBesideTheLayers() {
+        // weak: at full strength these random adapters make of one unit in the last place as much as of themselves
+        LoraWeights weak = scaled(lora("b-kohya"), 0.01f);
+        LoraConfig config = new LoraConfig(4, 8, LoraConfig.ATTENTION);
+        LoraLayout layout = LoraLayout.of(model.folder().weights("unet"), config);
+        float[] flat = new float[layout.size()];
+        weak.modules()
+                .forEach((module, pair) ->
+                        layout.put(flat, Objects.requireNonNull(layout.sites().get(module)), pair.down(), pair.up()));
+        SafetensorsFile file = SafetensorsFile.open(Golden.path("sd15/cases/unet.safetensors"));
+        try (NDManager scope = model.manager().newSubManager();
+                AdaptedModel fused = model.adapted(List.of(new WeightedLora(weak, 1)));
+                CompiledGraph beside = CompiledGraph.compile(scope, besideTheLayers(layout))) {
+            NDArray sample = Weights.toDevice(scope, file.read("sample"));
+            NDArray timestep = Weights.toDevice(scope, file.read("timestep"));
+            NDArray context = Weights.toDevice(scope, file.read("context"));
+            float[] expected = beside.run(scope, model.unetWeights(), sample, timestep, context, scope.create(flat))
+                    .get(0)
+                    .toFloatArray();
+            assertThat(Golden.relativeError(fused.predict(scope, sample, timestep, context), expected))
+                    .isLessThan(1e-5);
+            assertThat(Golden.relativeError(
+                            model.predict(scope, model.unetWeights(), sample, timestep, context), expected))
+                    .isGreaterThan(1e-3);
+        }
+    }
+
+    private static Graph besideTheLayers(LoraLayout layout) {
+        Graph graph = new Graph(layout.rule());
+        graph.returns(new UNet2DConditionModel(model.unetConfig())
+                .forward(graph, graph.input("sample"), graph.input("timestep"), graph.input("context"), null, null));
+        return graph;
+    }
+
+    private static LoraWeights scaled(LoraWeights adapter, float factor) {
+        Map<String, LoraPair> modules = new HashMap<>();
+        adapter.modules().forEach((module, pair) -> {
+            float[] up = pair.up().clone();
+            for (int i = 0; i < up.length; i++) {
+                up[i] *= factor;
+            }
+            modules.put(module, LoraPair.linear(pair.rank(), pair.in(), pair.out(), pair.down(), up, pair.alpha()));
+        });
+        return LoraWeights.of(Component.UNET, modules);
     }
 
     @Test
