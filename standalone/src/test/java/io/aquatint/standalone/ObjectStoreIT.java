@@ -1,179 +1,25 @@
 package io.aquatint.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aquatint.runtime.config.ObjectStoreConfig;
-import io.aquatint.runtime.store.ObjectMissingException;
-import io.aquatint.runtime.store.ObjectStore;
-import io.aquatint.runtime.store.ObjectStoreException;
 import io.aquatint.runtime.store.S3ObjectStore;
-import java.io.ByteArrayInputStream;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.List;
-import java.util.Random;
-import java.util.concurrent.Callable;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The S3 client against a real S3 API. */
+/** The store inside the JVM. */
 @Timeout(120)
-final class ObjectStoreIT {
+final class ObjectStoreIT extends ObjectStoreContract {
     @RegisterExtension
     static final Infrastructure INFRASTRUCTURE = new Infrastructure();
 
-    private final ObjectStore store = INFRASTRUCTURE.store();
-
-    @Test
-    void whatIsPutComesBackByteForByte(@TempDir Path folder) throws Exception {
-        byte[] bytes = random(300_000);
-        store.put("bytes/one", bytes, "image/png");
-        assertThat(store.get("bytes/one")).isEqualTo(bytes);
-        assertThat(store.stat("bytes/one")).hasValueSatisfying(info -> {
-            assertThat(info.bytes()).isEqualTo(bytes.length);
-            assertThat(info.contentType()).isEqualTo("image/png");
-        });
-        Path file = folder.resolve("deeper/file");
-        store.download("bytes/one", file);
-        assertThat(file).hasBinaryContent(bytes);
-        store.put("bytes/file", file, "application/octet-stream");
-        assertThat(store.get("bytes/file")).isEqualTo(bytes);
-    }
-
-    @Test
-    void aStreamOfUnknownLengthIsStoredInParts() {
-        byte[] bytes = random(40 << 20);
-        store.put("streams/large", new ByteArrayInputStream(bytes), -1, "application/octet-stream");
-        assertThat(store.stat("streams/large"))
-                .hasValueSatisfying(info -> assertThat(info.bytes()).isEqualTo(bytes.length));
-        assertThat(store.get("streams/large")).isEqualTo(bytes);
-    }
-
-    @Test
-    void ofManyWhoClaimAKeyExactlyOneGetsIt() throws Exception {
-        var threads = Executors.newFixedThreadPool(8);
-        try {
-            for (int round = 0; round < 10; round++) {
-                String key = "claims/" + round;
-                List<Callable<Boolean>> claims = IntStream.range(0, 8)
-                        .<Callable<Boolean>>mapToObj(i -> () -> store.putIfAbsent(
-                                key, String.valueOf(i).getBytes(StandardCharsets.UTF_8), "text/plain"))
-                        .toList();
-                int won = 0;
-                for (Future<Boolean> claim : threads.invokeAll(claims)) {
-                    won += claim.get() ? 1 : 0;
-                }
-                assertThat(won).isEqualTo(1);
-            }
-        } finally {
-            threads.shutdownNow();
-        }
-    }
-
-    @Test
-    void aMissingObjectIsNamed() {
-        assertThat(store.stat("nothing/here")).isEmpty();
-        assertThatThrownBy(() -> store.get("nothing/here"))
-                .isInstanceOf(ObjectMissingException.class)
-                .hasMessageContaining("nothing/here");
-        store.delete("nothing/here");
-    }
-
-    @Test
-    void keysAreListedSortedAndWithoutThoseOfOthers() {
-        for (String key : List.of("list/b", "list/a", "list/c/d", "listed")) {
-            store.put(key, new byte[1], "text/plain");
-        }
-        assertThat(store.list("list/")).containsExactly("list/a", "list/b", "list/c/d");
-        store.delete("list/a");
-        assertThat(store.list("list/")).containsExactly("list/b", "list/c/d");
-    }
-
-    @Test
-    void anUploadAppPutsAndGetsByAPresignedAddress() throws Exception {
-        HttpClient client = HttpClient.newHttpClient();
-        byte[] bytes = random(1000);
-        URI put = store.presignPut("presigned/one", Duration.ofMinutes(5));
-        var stored = client.send(
-                HttpRequest.newBuilder(put)
-                        .PUT(HttpRequest.BodyPublishers.ofByteArray(bytes))
-                        .build(),
-                HttpResponse.BodyHandlers.discarding());
-        assertThat(stored.statusCode()).isEqualTo(200);
-        URI get = store.presignGet("presigned/one", Duration.ofMinutes(5));
-        var read = client.send(HttpRequest.newBuilder(get).build(), HttpResponse.BodyHandlers.ofByteArray());
-        assertThat(read.body()).isEqualTo(bytes);
-    }
-
-    @Test
-    void anAddressIsSignedForWhereOthersReachTheStore() {
-        ObjectStoreConfig inside = INFRASTRUCTURE.objects().config();
-        var outside = new ObjectStoreConfig(
-                inside.endpoint(),
-                URI.create("https://pictures.example.com"),
-                inside.bucket(),
-                inside.accessKey(),
-                inside.secretKey(),
-                inside.region());
-        try (var client = new S3ObjectStore(outside)) {
-            client.put("public/one", new byte[1], "image/png");
-            assertThat(client.presignGet("public/one", Duration.ofMinutes(5)))
-                    .hasScheme("https")
-                    .hasHost("pictures.example.com")
-                    .hasPath("/aquatint/public/one");
-        }
-    }
-
-    @Test
-    void ofManyServicesThatStartAtOnceEachFindsTheBucketThere() throws Exception {
-        ObjectStoreConfig config = INFRASTRUCTURE.objects().config();
-        var threads = Executors.newFixedThreadPool(4);
-        try {
-            for (int round = 0; round < 5; round++) {
-                var fresh = new ObjectStoreConfig(
-                        config.endpoint(),
-                        config.publicEndpoint(),
-                        "fresh-" + round,
-                        config.accessKey(),
-                        config.secretKey(),
-                        config.region());
-                Callable<Void> starting = () -> {
-                    try (var client = new S3ObjectStore(fresh)) {
-                        client.ensureBucket();
-                    }
-                    return null;
-                };
-                for (Future<Void> started : threads.invokeAll(List.of(starting, starting, starting, starting))) {
-                    started.get();
-                }
-            }
-        } finally {
-            threads.shutdownNow();
-        }
-    }
-
-    @Test
-    void aWrongKeyIsRefusedWithWhatTheStoreSays() {
-        ObjectStoreConfig right = INFRASTRUCTURE.objects().config();
-        var wrong = new ObjectStoreConfig(
-                right.endpoint(), right.publicEndpoint(), right.bucket(), right.accessKey(), "wrong", right.region());
-        try (var stranger = new S3ObjectStore(wrong)) {
-            assertThatThrownBy(() -> stranger.get("bytes/one"))
-                    .isInstanceOf(ObjectStoreException.class)
-                    .hasMessageContaining("bytes/one");
-        }
+    @Override
+    ObjectStoreConfig config() {
+        return INFRASTRUCTURE.objects().config();
     }
 
     @Test
@@ -189,11 +35,5 @@ final class ObjectStoreIT {
             assertThat(client.get("kept/one")).containsExactly(1, 2, 3);
         }
         assertThat(Files.isDirectory(folder)).isTrue();
-    }
-
-    private static byte[] random(int size) {
-        byte[] bytes = new byte[size];
-        new Random(size).nextBytes(bytes);
-        return bytes;
     }
 }
