@@ -116,7 +116,7 @@ final class IngestServiceIT {
             upload("plain", "unreadable", "{\"dataset\": \"plain\", \"bytes\": 3}");
             seal("plain");
             await(() -> !requestsOf("plain").isEmpty());
-            assertThat(services.all).allMatch(service -> service.health().ready());
+            await(() -> services.all.stream().allMatch(service -> service.health().ready()));
         }
 
         assertThat(accepted("plain")).hasSize(7);

@@ -44,17 +44,56 @@ class ConfigLoaderTest {
                 .isEqualTo("flag:1");
     }
 
+    /** Two settings that must be given. */
+    public record Door(
+            @ConfigKey("door.name") String name,
+            @ConfigKey("door.width") int width) {}
+
     @Test
     void everyProblemIsNamedAtOnce() throws Exception {
-        Path file =
-                Files.writeString(folder.resolve("a.properties"), "store.bukket=pictures\nstore.endpoint=no address\n");
+        Path file = Files.writeString(folder.resolve("a.properties"), "door.nmae=front\ndoor.width=wide\n");
 
-        assertThatThrownBy(() -> ConfigLoader.load(ObjectStoreConfig.class, Map.of(), Optional.of(file), Map.of()))
+        assertThatThrownBy(() -> ConfigLoader.load(Door.class, Map.of(), Optional.of(file), Map.of()))
                 .isInstanceOf(ConfigException.class)
-                .hasMessageContaining("store.bukket")
-                .hasMessageContaining("store.bucket")
-                .hasMessageContaining("store.endpoint")
-                .hasMessageContaining("no address");
+                .hasMessageContaining("unknown key 'door.nmae' (file a.properties); did you mean 'door.name'?")
+                .hasMessageContaining("'door.name' is missing")
+                .hasMessageContaining("'door.width' (file a.properties) is 'wide', but must be a whole number");
+    }
+
+    @Test
+    void aVariableOfAnotherProgramIsLeftAlone() {
+        Map<String, String> environment = Map.of("AQUATINT_JAVA_OPTIONS", "-Xmx2g");
+
+        assertThat(ConfigLoader.load(KafkaConfig.class, Map.of(), Optional.empty(), environment)
+                        .bootstrap())
+                .isEqualTo("localhost:9092");
+    }
+
+    @Test
+    void aVariableThatIsNearlyAKnownOneIsASlip() {
+        Map<String, String> environment = Map.of("AQUATINT_KAFKA_BOOTSTRAPS", "kafka:9092");
+
+        assertThatThrownBy(() -> ConfigLoader.load(KafkaConfig.class, Map.of(), Optional.empty(), environment))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("AQUATINT_KAFKA_BOOTSTRAPS")
+                .hasMessageContaining("did you mean 'kafka.bootstrap'?");
+    }
+
+    @Test
+    void aDefaultThatIsKnownOnlyAtRunTimeGivesWayToEverythingElse() {
+        Map<String, String> defaults = Map.of("kafka.bootstrap", "default:1");
+
+        assertThat(ConfigLoader.load(KafkaConfig.class, Map.of(), Optional.empty(), Map.of(), defaults)
+                        .bootstrap())
+                .isEqualTo("default:1");
+        assertThat(ConfigLoader.load(
+                                KafkaConfig.class,
+                                Map.of(),
+                                Optional.empty(),
+                                Map.of("AQUATINT_KAFKA_BOOTSTRAP", "environment:1"),
+                                defaults)
+                        .bootstrap())
+                .isEqualTo("environment:1");
     }
 
     @Test
