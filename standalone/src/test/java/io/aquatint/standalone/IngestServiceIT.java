@@ -116,7 +116,8 @@ final class IngestServiceIT {
             upload("plain", "unreadable", "{\"dataset\": \"plain\", \"bytes\": 3}");
             seal("plain");
             await(() -> !requestsOf("plain").isEmpty());
-            await(() -> services.all.stream().allMatch(service -> service.health().ready()));
+            await(() ->
+                    services.all.stream().allMatch(service -> service.health().ready()));
         }
 
         assertThat(accepted("plain")).hasSize(7);
