@@ -13,6 +13,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A {@link Graph} that can be run. Intermediate results die at their last use; only the outputs live on, in the manager that is
@@ -23,12 +24,14 @@ public final class CompiledGraph implements AutoCloseable {
     private final PtSymbolBlock module;
     private final List<String> weightNames;
     private final List<String> inputNames;
+    private final Map<String, List<Long>> weightShapes;
 
     private CompiledGraph(PtNDManager manager, PtSymbolBlock module, Graph graph) {
         this.manager = manager;
         this.module = module;
         this.weightNames = graph.weightNames();
         this.inputNames = graph.inputNames();
+        this.weightShapes = graph.weightShapes();
     }
 
     /** Compiles a graph on the manager's device. */
@@ -49,6 +52,11 @@ public final class CompiledGraph implements AutoCloseable {
 
     public List<String> weightNames() {
         return weightNames;
+    }
+
+    /** The shape that each weight must have in the checkpoint. */
+    public Map<String, List<Long>> weightShapes() {
+        return weightShapes;
     }
 
     /**

@@ -2,6 +2,7 @@ package io.aquatint.diffusion.graph;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -14,7 +15,7 @@ import java.util.stream.Collectors;
  * <pre>{@code
  * Graph graph = new Graph();
  * Value sample = graph.input("sample");                       // [batch, 4, height, width]
- * Value hidden = graph.conv2d("conv_in", sample, 1, 1);       // weights conv_in.weight, conv_in.bias
+ * Value hidden = graph.conv2d("conv_in", sample, 4, 320, 3, 1, 1); // weights conv_in.weight, conv_in.bias
  * graph.returns(hidden);
  * }</pre>
  *
@@ -28,6 +29,7 @@ public final class Graph {
     private static final class Method {
         final List<String> inputs = new ArrayList<>();
         final Map<String, Integer> weights = new LinkedHashMap<>();
+        final Map<String, List<Long>> shapes = new LinkedHashMap<>();
         final StringBuilder prologue = new StringBuilder();
         final StringBuilder body = new StringBuilder();
         final LinearRule rule;
@@ -68,8 +70,9 @@ public final class Graph {
         return new Value(name);
     }
 
-    /** A weight of the checkpoint, relative to this scope. */
-    public Value weight(String name) {
+    /** A weight of the checkpoint, relative to this scope, and the shape that it must have there. */
+    public Value weight(String name, long... shape) {
+        method.shapes.putIfAbsent(prefix + name, Arrays.stream(shape).boxed().toList());
         int index = method.weights.computeIfAbsent(prefix + name, key -> method.weights.size());
         return new Value("weights[" + index + "]");
     }
@@ -81,43 +84,50 @@ public final class Graph {
 
     // Layers
 
-    /** y = x Wᵀ + b over the last dimension. */
-    public Value linear(String name, Value x) {
-        return adapted(name, x, op("torch.linear(%s, %s, %s)", x, weight(name + ".weight"), weight(name + ".bias")));
+    /** y = x Wᵀ + b over the last dimension, from {@code in} to {@code out} elements. */
+    public Value linear(String name, Value x, int in, int out) {
+        Value weight = weight(name + ".weight", out, in);
+        return adapted(name, x, op("torch.linear(%s, %s, %s)", x, weight, weight(name + ".bias", out)));
     }
 
-    /** y = x Wᵀ over the last dimension. */
-    public Value linearWithoutBias(String name, Value x) {
-        return adapted(name, x, op("torch.linear(%s, %s, None)", x, weight(name + ".weight")));
+    /** y = x Wᵀ over the last dimension, from {@code in} to {@code out} elements. */
+    public Value linearWithoutBias(String name, Value x, int in, int out) {
+        return adapted(name, x, op("torch.linear(%s, %s, None)", x, weight(name + ".weight", out, in)));
     }
 
     private Value adapted(String name, Value x, Value y) {
         return method.rule.apply(this, prefix + name, x, y).orElse(y);
     }
 
-    /** A square convolution with a bias, zero padding on all sides. */
-    public Value conv2d(String name, Value x, int stride, int padding) {
+    /** A square convolution with a bias, from {@code in} to {@code out} channels, zero padding on all sides. */
+    public Value conv2d(String name, Value x, int in, int out, int kernel, int stride, int padding) {
         return op(
                 "torch.conv2d(%s, %s, %s, [%s, %s], [%s, %s], [1, 1], 1)",
-                x, weight(name + ".weight"), weight(name + ".bias"), stride, stride, padding, padding);
+                x,
+                weight(name + ".weight", out, in, kernel, kernel),
+                weight(name + ".bias", out),
+                stride,
+                stride,
+                padding,
+                padding);
     }
 
-    public Value groupNorm(String name, Value x, int groups, double epsilon) {
+    public Value groupNorm(String name, Value x, int channels, int groups, double epsilon) {
         return op(
                 "torch.group_norm(%s, %s, %s, %s, %s, True)",
-                x, groups, weight(name + ".weight"), weight(name + ".bias"), epsilon);
+                x, groups, weight(name + ".weight", channels), weight(name + ".bias", channels), epsilon);
     }
 
     /** Normalises the last dimension, which has {@code size} elements. */
     public Value layerNorm(String name, Value x, int size, double epsilon) {
         return op(
                 "torch.layer_norm(%s, [%s], %s, %s, %s, True)",
-                x, size, weight(name + ".weight"), weight(name + ".bias"), epsilon);
+                x, size, weight(name + ".weight", size), weight(name + ".bias", size), epsilon);
     }
 
     /** Rows of a table: ids [...] to [..., size]. */
-    public Value embedding(String name, Value ids) {
-        return op("torch.embedding(%s, %s, -1, False, False)", weight(name + ".weight"), ids);
+    public Value embedding(String name, Value ids, int rows, int size) {
+        return op("torch.embedding(%s, %s, -1, False, False)", weight(name + ".weight", rows, size), ids);
     }
 
     // Activations
@@ -320,6 +330,11 @@ public final class Graph {
     /** The names of the weights, in the order in which the method takes them. */
     public List<String> weightNames() {
         return List.copyOf(method.weights.keySet());
+    }
+
+    /** The shape that each weight must have in the checkpoint. */
+    public Map<String, List<Long>> weightShapes() {
+        return Collections.unmodifiableMap(method.shapes);
     }
 
     /** The names of the inputs, in the order in which the method takes them. */

@@ -38,18 +38,49 @@ public final class Weights implements AutoCloseable {
      * @throws CheckpointException if the file lacks any or has others; the message names them
      */
     public static Weights load(NDManager parent, TensorSource source, Collection<String> names, Set<String> ignored) {
+        return load(parent, source, names, Map.of(), ignored);
+    }
+
+    /**
+     * Loads all weights that a network names.
+     *
+     * @param shapes what the network names, and the shapes that it needs
+     * @param ignored names that may stand in the file though no network uses them
+     * @throws CheckpointException if the file lacks any, has others or has any in another shape; the message names all of them
+     */
+    public static Weights load(
+            NDManager parent, TensorSource source, Map<String, List<Long>> shapes, Set<String> ignored) {
+        return load(parent, source, shapes.keySet(), shapes, ignored);
+    }
+
+    private static Weights load(
+            NDManager parent,
+            TensorSource source,
+            Collection<String> names,
+            Map<String, List<Long>> shapes,
+            Set<String> ignored) {
         Set<String> missing = new TreeSet<>(names);
         missing.removeAll(source.names());
         Set<String> extra = new TreeSet<>(source.names());
         extra.removeAll(names);
         extra.removeAll(ignored);
-        if (!missing.isEmpty() || !extra.isEmpty()) {
+        Set<String> misshapen = new TreeSet<>();
+        shapes.forEach((name, shape) -> {
+            if (source.names().contains(name) && !source.info(name).shape().equals(shape)) {
+                misshapen.add(
+                        "%s is %s, not %s".formatted(name, source.info(name).shape(), shape));
+            }
+        });
+        if (!missing.isEmpty() || !extra.isEmpty() || !misshapen.isEmpty()) {
             List<String> problems = new ArrayList<>();
             if (!missing.isEmpty()) {
                 problems.add("it lacks " + some(missing));
             }
             if (!extra.isEmpty()) {
                 problems.add("it has tensors that its config does not explain: " + some(extra));
+            }
+            if (!misshapen.isEmpty()) {
+                problems.add("it has tensors of another shape than its config says: " + some(misshapen));
             }
             throw new CheckpointException(source.describe() + ": " + String.join("; ", problems));
         }

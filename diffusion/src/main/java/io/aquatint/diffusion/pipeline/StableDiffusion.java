@@ -22,8 +22,9 @@ import io.aquatint.diffusion.vae.AutoencoderKl;
 import io.aquatint.diffusion.vae.AutoencoderKlConfig;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /**
@@ -64,23 +65,23 @@ public final class StableDiffusion implements AutoCloseable {
         this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig));
         this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig));
         this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig));
-        Set<String> vaeNames = new LinkedHashSet<>(vaeEncoder.weightNames());
-        vaeNames.addAll(vaeDecoder.weightNames());
+        Map<String, List<Long>> vaeShapes = new LinkedHashMap<>(vaeEncoder.weightShapes());
+        vaeShapes.putAll(vaeDecoder.weightShapes());
         this.textWeights = Weights.load(
                 manager,
                 folder.weights("text_encoder"),
-                textEncoder.weightNames(),
+                textEncoder.weightShapes(),
                 Set.of("text_model.embeddings.position_ids"));
         TensorSource vae = folder.weights("vae").renamed(AutoencoderKl::currentName);
-        this.vaeWeights = Weights.load(manager, vae, vaeNames, Set.of());
-        this.unetWeights = Weights.load(manager, folder.weights("unet"), unet.weightNames(), Set.of());
+        this.vaeWeights = Weights.load(manager, vae, vaeShapes, Set.of());
+        this.unetWeights = Weights.load(manager, folder.weights("unet"), unet.weightShapes(), Set.of());
     }
 
     /**
      * Loads a model on DJL's default device.
      *
-     * @throws io.aquatint.diffusion.checkpoint.CheckpointException if files or tensors are missing or extra; one of another
-     *     shape is noticed only when the model first runs
+     * @throws io.aquatint.diffusion.checkpoint.CheckpointException if files are missing, or tensors missing, extra or of another
+     *     shape than the config says; the message names all of a component
      * @throws UnsupportedModelException for what is not implemented, by name
      */
     public static StableDiffusion load(Path path) {

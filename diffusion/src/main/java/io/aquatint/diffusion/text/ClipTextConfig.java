@@ -11,6 +11,8 @@ import io.aquatint.diffusion.checkpoint.ModelConfig;
 public record ClipTextConfig(
         int vocabSize,
         int hiddenSize,
+        int intermediateSize,
+        int projectionDim,
         int layers,
         int heads,
         int maxPositions,
@@ -33,6 +35,8 @@ public record ClipTextConfig(
         return new ClipTextConfig(
                 json.integer("vocab_size"),
                 json.integer("hidden_size"),
+                json.integer("intermediate_size", 2048),
+                json.integer("projection_dim", 512),
                 json.integer("num_hidden_layers"),
                 json.integer("num_attention_heads"),
                 json.integer("max_position_embeddings", 77),

@@ -25,8 +25,11 @@ public final class ClipTextModel {
      */
     public Output forward(Graph graph, Value inputIds) {
         Graph text = graph.scope("text_model");
-        Value positions = text.firstRows(text.weight("embeddings.position_embedding.weight"), inputIds); // [tokens, c]
-        Value hidden = text.add(text.embedding("embeddings.token_embedding", inputIds), positions); // [b, tokens, c]
+        int size = config.hiddenSize();
+        Value table = text.weight("embeddings.position_embedding.weight", config.maxPositions(), size);
+        Value positions = text.firstRows(table, inputIds); // [tokens, c]
+        Value tokens = text.embedding("embeddings.token_embedding", inputIds, config.vocabSize(), size);
+        Value hidden = text.add(tokens, positions); // [b, tokens, c]
         Value penultimate = hidden;
         for (int layer = 0; layer < config.layers(); layer++) {
             penultimate = hidden;
@@ -36,7 +39,7 @@ public final class ClipTextModel {
         Value end = config.eosTokenId() == 2 ? inputIds : graph.equalTo(inputIds, config.eosTokenId());
         Value pooled = graph.rowAt(last, graph.argmax(end)); // [b, c]
         if (config.projected()) {
-            pooled = graph.linearWithoutBias("text_projection", pooled);
+            pooled = graph.linearWithoutBias("text_projection", pooled, size, config.projectionDim());
         }
         return new Output(last, penultimate, pooled);
     }
@@ -45,15 +48,18 @@ public final class ClipTextModel {
         Value normed = graph.layerNorm("layer_norm1", hidden, config.hiddenSize(), config.normEpsilon());
         hidden = graph.add(hidden, selfAttention(graph.scope("self_attn"), normed));
         normed = graph.layerNorm("layer_norm2", hidden, config.hiddenSize(), config.normEpsilon());
-        Value wide = graph.linear("mlp.fc1", normed); // [b, tokens, intermediate]
+        Value wide = graph.linear(
+                "mlp.fc1", normed, config.hiddenSize(), config.intermediateSize()); // [b, tokens, intermediate]
         wide = config.activation().equals("gelu") ? graph.gelu(wide) : graph.quickGelu(wide);
-        return graph.add(hidden, graph.linear("mlp.fc2", wide));
+        return graph.add(hidden, graph.linear("mlp.fc2", wide, config.intermediateSize(), config.hiddenSize()));
     }
 
     private Value selfAttention(Graph graph, Value hidden) {
-        Value query = graph.splitHeads(graph.linear("q_proj", hidden), config.heads()); // [b, heads, tokens, d]
-        Value key = graph.splitHeads(graph.linear("k_proj", hidden), config.heads());
-        Value value = graph.splitHeads(graph.linear("v_proj", hidden), config.heads());
-        return graph.linear("out_proj", graph.joinHeads(graph.attention(query, key, value, true)));
+        int size = config.hiddenSize();
+        Value query =
+                graph.splitHeads(graph.linear("q_proj", hidden, size, size), config.heads()); // [b, heads, tokens, d]
+        Value key = graph.splitHeads(graph.linear("k_proj", hidden, size, size), config.heads());
+        Value value = graph.splitHeads(graph.linear("v_proj", hidden, size, size), config.heads());
+        return graph.linear("out_proj", graph.joinHeads(graph.attention(query, key, value, true)), size, size);
     }
 }

@@ -11,7 +11,9 @@ import java.util.List;
  * @param heads attention heads of each level (diffusers' {@code attention_head_dim}, which in spite of its name is their number)
  * @param transformerLayers transformer blocks in each attention of each level going down
  * @param upTransformerLayers the same going up
+ * @param crossAttentionDim channels of the encoded prompt
  * @param timeIdChannels channels of each time id's embedding (SDXL), 0 without
+ * @param addedChannels channels of the pooled text and all time ids' embeddings together, 0 without
  */
 public record UNet2DConditionConfig(
         int inChannels,
@@ -30,7 +32,9 @@ public record UNet2DConditionConfig(
         int downsamplePadding,
         boolean flipSinToCos,
         double frequencyShift,
+        int crossAttentionDim,
         int timeIdChannels,
+        int addedChannels,
         int sampleSize) {
 
     private static final String CROSS_DOWN = "CrossAttnDownBlock2D";
@@ -63,6 +67,7 @@ public record UNet2DConditionConfig(
             json.supports(flag, false);
         }
         for (String key : List.of(
+                "num_attention_heads", // diffusers refuses it too
                 "class_embed_type",
                 "num_class_embeds",
                 "encoder_hid_dim",
@@ -108,7 +113,7 @@ public record UNet2DConditionConfig(
                 up.stream().map(CROSS_UP::equals).toList(),
                 mid.equals("UNetMidBlock2DCrossAttn"),
                 json.integers("layers_per_block", levels),
-                json.integers(json.has("num_attention_heads") ? "num_attention_heads" : "attention_head_dim", levels),
+                json.integers("attention_head_dim", levels),
                 transformerLayers,
                 upTransformerLayers,
                 json.flag("use_linear_projection", false),
@@ -117,7 +122,9 @@ public record UNet2DConditionConfig(
                 json.integer("downsample_padding", 1),
                 json.flag("flip_sin_to_cos", true),
                 json.number("freq_shift", 0),
+                json.integer("cross_attention_dim", 1280),
                 json.has("addition_embed_type") ? json.integer("addition_time_embed_dim") : 0,
+                json.has("addition_embed_type") ? json.integer("projection_class_embeddings_input_dim") : 0,
                 json.integer("sample_size", 64));
     }
 }

@@ -43,20 +43,22 @@ public final class UNet2DConditionModel {
         int levels = config.blockOutChannels().size();
         int firstChannels = config.blockOutChannels().get(0);
 
-        Value embedding =
-                timestepEmbedding(graph, "time_embedding", sinusoids(graph, timestep, firstChannels)); // [b, 4c]
+        Value embedding = timestepEmbedding(
+                graph, "time_embedding", sinusoids(graph, timestep, firstChannels), firstChannels); // [b, 4c]
         if (config.takesTextAndTime()) {
             if (textEmbeds == null || timeIds == null) {
                 throw new IllegalArgumentException("this UNet takes text embeds and time ids");
             }
             Value ids = sinusoids(graph, graph.flatten(timeIds, 0, 1), config.timeIdChannels()); // [b * 6, c]
             ids = graph.op("torch.reshape(%s, [torch.size(%s, 0), -1])", ids, timeIds); // [b, 6 * c]
-            Value added = timestepEmbedding(graph, "add_embedding", graph.cat(1, textEmbeds, ids));
+            Value added =
+                    timestepEmbedding(graph, "add_embedding", graph.cat(1, textEmbeds, ids), config.addedChannels());
             embedding = graph.add(embedding, added);
         }
         Conditioning conditioning = new Conditioning(graph.silu(embedding), context);
 
-        Features hidden = new Features(graph.conv2d("conv_in", sample, 1, 1), firstChannels);
+        Features hidden = new Features(
+                graph.conv2d("conv_in", sample, config.inChannels(), firstChannels, 3, 1, 1), firstChannels);
         Deque<Features> skips = new ArrayDeque<>();
         skips.push(hidden);
         for (int level = 0; level < levels; level++) {
@@ -66,8 +68,9 @@ public final class UNet2DConditionModel {
         for (int level = 0; level < levels; level++) {
             hidden = upBlock(graph.scope("up_blocks." + level), level, hidden, conditioning, skips);
         }
-        Value out = graph.groupNorm("conv_norm_out", hidden.value(), config.normGroups(), config.normEpsilon());
-        return graph.conv2d("conv_out", graph.silu(out), 1, 1);
+        Value out = graph.groupNorm(
+                "conv_norm_out", hidden.value(), firstChannels, config.normGroups(), config.normEpsilon());
+        return graph.conv2d("conv_out", graph.silu(out), firstChannels, config.outChannels(), 3, 1, 1);
     }
 
     private Features downBlock(
@@ -87,7 +90,13 @@ public final class UNet2DConditionModel {
         }
         if (level < config.blockOutChannels().size() - 1) {
             Value half = graph.conv2d(
-                    "downsamplers.0.conv", hidden.value(), 2, config.downsamplePadding()); // [b, c, h/2, w/2]
+                    "downsamplers.0.conv",
+                    hidden.value(),
+                    channels,
+                    channels,
+                    3,
+                    2,
+                    config.downsamplePadding()); // [b, c, h/2, w/2]
             hidden = new Features(half, channels);
             skips.push(hidden);
         }
@@ -128,73 +137,86 @@ public final class UNet2DConditionModel {
         }
         if (level < config.blockOutChannels().size() - 1) {
             Value twice = graph.upsampleNearest(hidden.value()); // [b, c, 2h, 2w]
-            hidden = new Features(graph.conv2d("upsamplers.0.conv", twice, 1, 1), channels);
+            hidden = new Features(graph.conv2d("upsamplers.0.conv", twice, channels, channels, 3, 1, 1), channels);
         }
         return hidden;
     }
 
     /** ResnetBlock2D. */
     private Features resnet(Graph graph, Features input, int channels, Conditioning conditioning) {
-        Value hidden = graph.groupNorm("norm1", input.value(), config.normGroups(), config.normEpsilon());
-        hidden = graph.conv2d("conv1", graph.silu(hidden), 1, 1); // [b, channels, h, w]
-        Value time = graph.linear("time_emb_proj", conditioning.timeEmbedding()); // [b, channels]
+        Value hidden =
+                graph.groupNorm("norm1", input.value(), input.channels(), config.normGroups(), config.normEpsilon());
+        hidden = graph.conv2d("conv1", graph.silu(hidden), input.channels(), channels, 3, 1, 1); // [b, channels, h, w]
+        Value time =
+                graph.linear("time_emb_proj", conditioning.timeEmbedding(), timeChannels(), channels); // [b, channels]
         hidden = graph.add(hidden, graph.unsqueeze(graph.unsqueeze(time, 2), 3));
-        hidden = graph.groupNorm("norm2", hidden, config.normGroups(), config.normEpsilon());
-        hidden = graph.conv2d("conv2", graph.silu(hidden), 1, 1);
-        Value residual =
-                input.channels() == channels ? input.value() : graph.conv2d("conv_shortcut", input.value(), 1, 0);
+        hidden = graph.groupNorm("norm2", hidden, channels, config.normGroups(), config.normEpsilon());
+        hidden = graph.conv2d("conv2", graph.silu(hidden), channels, channels, 3, 1, 1);
+        Value residual = input.channels() == channels
+                ? input.value()
+                : graph.conv2d("conv_shortcut", input.value(), input.channels(), channels, 1, 1, 0);
         return new Features(graph.add(residual, hidden), channels);
     }
 
     /** Transformer2DModel: attention over the pixels of a feature map. */
     private Features transformer(Graph graph, Features input, int heads, int layers, Conditioning conditioning) {
-        Value hidden = graph.groupNorm("norm", input.value(), config.normGroups(), 1e-6); // [b, c, h, w]
+        int channels = input.channels();
+        Value hidden = graph.groupNorm("norm", input.value(), channels, config.normGroups(), 1e-6); // [b, c, h, w]
         if (config.linearProjection()) {
-            hidden = graph.linear("proj_in", tokens(graph, hidden)); // [b, hw, c]
+            hidden = graph.linear("proj_in", tokens(graph, hidden), channels, channels); // [b, hw, c]
         } else {
-            hidden = tokens(graph, graph.conv2d("proj_in", hidden, 1, 0));
+            hidden = tokens(graph, graph.conv2d("proj_in", hidden, channels, channels, 1, 1, 0));
         }
         for (int layer = 0; layer < layers; layer++) {
             Graph block = graph.scope("transformer_blocks." + layer);
-            hidden = transformerBlock(block, hidden, input.channels(), heads, conditioning.context());
+            hidden = transformerBlock(block, hidden, channels, heads, conditioning.context());
         }
         if (config.linearProjection()) {
-            hidden = pixels(graph, graph.linear("proj_out", hidden), input.value());
+            hidden = pixels(graph, graph.linear("proj_out", hidden, channels, channels), input.value());
         } else {
-            hidden = graph.conv2d("proj_out", pixels(graph, hidden, input.value()), 1, 0);
+            hidden = graph.conv2d("proj_out", pixels(graph, hidden, input.value()), channels, channels, 1, 1, 0);
         }
         return new Features(graph.add(hidden, input.value()), input.channels());
     }
 
     /** BasicTransformerBlock: self-attention, attention to the prompt, feed-forward. */
-    private static Value transformerBlock(Graph graph, Value hidden, int channels, int heads, Value context) {
+    private Value transformerBlock(Graph graph, Value hidden, int channels, int heads, Value context) {
         Value normed = graph.layerNorm("norm1", hidden, channels, 1e-5);
-        hidden = graph.add(attention(graph.scope("attn1"), normed, normed, heads), hidden);
+        hidden = graph.add(attention(graph.scope("attn1"), normed, normed, channels, channels, heads), hidden);
         normed = graph.layerNorm("norm2", hidden, channels, 1e-5);
-        hidden = graph.add(attention(graph.scope("attn2"), normed, context, heads), hidden);
+        hidden = graph.add(
+                attention(graph.scope("attn2"), normed, context, channels, config.crossAttentionDim(), heads), hidden);
         normed = graph.layerNorm("norm3", hidden, channels, 1e-5);
-        return graph.add(feedForward(graph.scope("ff"), normed), hidden);
+        return graph.add(feedForward(graph.scope("ff"), normed, channels), hidden);
     }
 
-    private static Value attention(Graph graph, Value hidden, Value context, int heads) {
-        Value query = graph.splitHeads(graph.linearWithoutBias("to_q", hidden), heads); // [b, heads, tokens, d]
-        Value key = graph.splitHeads(graph.linearWithoutBias("to_k", context), heads);
-        Value value = graph.splitHeads(graph.linearWithoutBias("to_v", context), heads);
+    private static Value attention(
+            Graph graph, Value hidden, Value context, int channels, int contextChannels, int heads) {
+        Value query = graph.splitHeads(
+                graph.linearWithoutBias("to_q", hidden, channels, channels), heads); // [b, heads, tokens, d]
+        Value key = graph.splitHeads(graph.linearWithoutBias("to_k", context, contextChannels, channels), heads);
+        Value value = graph.splitHeads(graph.linearWithoutBias("to_v", context, contextChannels, channels), heads);
         Value attended = graph.joinHeads(graph.attention(query, key, value, false)); // [b, tokens, c]
-        return graph.linear("to_out.0", attended);
+        return graph.linear("to_out.0", attended, channels, channels);
     }
 
     /** GEGLU, then a linear layer. */
-    private static Value feedForward(Graph graph, Value hidden) {
-        Value both = graph.linear("net.0.proj", hidden); // [b, tokens, 8c]
+    private static Value feedForward(Graph graph, Value hidden, int channels) {
+        Value both = graph.linear("net.0.proj", hidden, channels, 8 * channels); // [b, tokens, 8c]
         Value gate = graph.gelu(graph.chunk(both, 2, 2, 1));
-        return graph.linear("net.2", graph.mul(graph.chunk(both, 2, 2, 0), gate)); // [b, tokens, c]
+        return graph.linear(
+                "net.2", graph.mul(graph.chunk(both, 2, 2, 0), gate), 4 * channels, channels); // [b, tokens, c]
     }
 
     /** TimestepEmbedding. */
-    private static Value timestepEmbedding(Graph graph, String name, Value features) {
+    private Value timestepEmbedding(Graph graph, String name, Value features, int channels) {
         Graph scope = graph.scope(name);
-        return scope.linear("linear_2", scope.silu(scope.linear("linear_1", features)));
+        Value hidden = scope.silu(scope.linear("linear_1", features, channels, timeChannels()));
+        return scope.linear("linear_2", hidden, timeChannels(), timeChannels());
+    }
+
+    private int timeChannels() {
+        return 4 * config.blockOutChannels().get(0);
     }
 
     /** Timesteps: sines and cosines of a number [n] to [n, channels], as in "Attention is all you need". */

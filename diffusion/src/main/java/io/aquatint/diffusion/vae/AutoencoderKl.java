@@ -40,7 +40,8 @@ public final class AutoencoderKl {
     public Moments encode(Graph graph, Value image) {
         List<Integer> channels = config.blockOutChannels();
         Graph encoder = graph.scope("encoder");
-        Features hidden = new Features(encoder.conv2d("conv_in", image, 1, 1), channels.get(0));
+        Features hidden = new Features(
+                encoder.conv2d("conv_in", image, config.inChannels(), channels.get(0), 3, 1, 1), channels.get(0));
         for (int level = 0; level < channels.size(); level++) {
             Graph block = encoder.scope("down_blocks." + level);
             for (int layer = 0; layer < config.layersPerBlock(); layer++) {
@@ -48,14 +49,16 @@ public final class AutoencoderKl {
             }
             if (level < channels.size() - 1) {
                 Value padded = block.pad(hidden.value(), 0, 1, 0, 1);
-                hidden = new Features(block.conv2d("downsamplers.0.conv", padded, 2, 0), hidden.channels()); // h/2, w/2
+                hidden = convolved(block, "downsamplers.0.conv", padded, hidden.channels(), 2, 0); // h/2, w/2
             }
         }
         hidden = midBlock(encoder.scope("mid_block"), hidden);
-        Value out = encoder.groupNorm("conv_norm_out", hidden.value(), config.normGroups(), EPSILON);
-        Value moments = encoder.conv2d("conv_out", encoder.silu(out), 1, 1); // [b, 2 * latentChannels, h, w]
+        Value out = encoder.groupNorm("conv_norm_out", hidden.value(), hidden.channels(), config.normGroups(), EPSILON);
+        int both = 2 * config.latentChannels();
+        Value moments = encoder.conv2d(
+                "conv_out", encoder.silu(out), hidden.channels(), both, 3, 1, 1); // [b, 2 * latentChannels, h, w]
         if (config.quantConv()) {
-            moments = graph.conv2d("quant_conv", moments, 1, 0);
+            moments = graph.conv2d("quant_conv", moments, both, both, 1, 1, 0);
         }
         Value logvar = graph.op("torch.clamp(%s, -30.0, 20.0)", graph.chunk(moments, 2, 1, 1));
         return new Moments(graph.chunk(moments, 2, 1, 0), logvar);
@@ -66,9 +69,12 @@ public final class AutoencoderKl {
     public Value decode(Graph graph, Value latent) {
         List<Integer> channels = config.blockOutChannels();
         int levels = channels.size();
-        Value input = config.postQuantConv() ? graph.conv2d("post_quant_conv", latent, 1, 0) : latent;
+        int latents = config.latentChannels();
+        Value input =
+                config.postQuantConv() ? graph.conv2d("post_quant_conv", latent, latents, latents, 1, 1, 0) : latent;
         Graph decoder = graph.scope("decoder");
-        Features hidden = new Features(decoder.conv2d("conv_in", input, 1, 1), channels.get(levels - 1));
+        int widest = channels.get(levels - 1);
+        Features hidden = new Features(decoder.conv2d("conv_in", input, latents, widest, 3, 1, 1), widest);
         hidden = midBlock(decoder.scope("mid_block"), hidden);
         for (int level = 0; level < levels; level++) {
             Graph block = decoder.scope("up_blocks." + level);
@@ -77,39 +83,47 @@ public final class AutoencoderKl {
             }
             if (level < levels - 1) {
                 Value twice = block.upsampleNearest(hidden.value()); // [b, c, 2h, 2w]
-                hidden = new Features(block.conv2d("upsamplers.0.conv", twice, 1, 1), hidden.channels());
+                hidden = convolved(block, "upsamplers.0.conv", twice, hidden.channels(), 1, 1);
             }
         }
-        Value out = decoder.groupNorm("conv_norm_out", hidden.value(), config.normGroups(), EPSILON);
-        return decoder.conv2d("conv_out", decoder.silu(out), 1, 1);
+        Value out = decoder.groupNorm("conv_norm_out", hidden.value(), hidden.channels(), config.normGroups(), EPSILON);
+        return decoder.conv2d("conv_out", decoder.silu(out), hidden.channels(), config.outChannels(), 3, 1, 1);
     }
 
     private Features midBlock(Graph graph, Features hidden) {
         hidden = resnet(graph.scope("resnets.0"), hidden, hidden.channels());
         if (config.midAttention()) {
-            hidden = new Features(attention(graph.scope("attentions.0"), hidden.value()), hidden.channels());
+            hidden = new Features(attention(graph.scope("attentions.0"), hidden), hidden.channels());
         }
         return resnet(graph.scope("resnets.1"), hidden, hidden.channels());
     }
 
+    private static Features convolved(Graph graph, String name, Value x, int channels, int stride, int padding) {
+        return new Features(graph.conv2d(name, x, channels, channels, 3, stride, padding), channels);
+    }
+
     private Features resnet(Graph graph, Features input, int channels) {
-        Value hidden = graph.groupNorm("norm1", input.value(), config.normGroups(), EPSILON);
-        hidden = graph.conv2d("conv1", graph.silu(hidden), 1, 1);
-        hidden = graph.groupNorm("norm2", hidden, config.normGroups(), EPSILON);
-        hidden = graph.conv2d("conv2", graph.silu(hidden), 1, 1);
-        Value residual =
-                input.channels() == channels ? input.value() : graph.conv2d("conv_shortcut", input.value(), 1, 0);
+        Value hidden = graph.groupNorm("norm1", input.value(), input.channels(), config.normGroups(), EPSILON);
+        hidden = graph.conv2d("conv1", graph.silu(hidden), input.channels(), channels, 3, 1, 1);
+        hidden = graph.groupNorm("norm2", hidden, channels, config.normGroups(), EPSILON);
+        hidden = graph.conv2d("conv2", graph.silu(hidden), channels, channels, 3, 1, 1);
+        Value residual = input.channels() == channels
+                ? input.value()
+                : graph.conv2d("conv_shortcut", input.value(), input.channels(), channels, 1, 1, 0);
         return new Features(graph.add(residual, hidden), channels);
     }
 
     /** One head of attention over all pixels. */
-    private Value attention(Graph graph, Value input) {
-        Value hidden = graph.groupNorm("group_norm", input, config.normGroups(), EPSILON); // [b, c, h, w]
+    private Value attention(Graph graph, Features features) {
+        Value input = features.value();
+        int channels = features.channels();
+        Value hidden = graph.groupNorm("group_norm", input, channels, config.normGroups(), EPSILON); // [b, c, h, w]
         hidden = graph.transpose(graph.flatten(hidden, 2, 3), 1, 2); // [b, hw, c]
-        Value query = graph.splitHeads(graph.linear("to_q", hidden), 1);
-        Value key = graph.splitHeads(graph.linear("to_k", hidden), 1);
-        Value value = graph.splitHeads(graph.linear("to_v", hidden), 1);
-        Value attended = graph.linear("to_out.0", graph.joinHeads(graph.attention(query, key, value, false)));
+        Value query = graph.splitHeads(graph.linear("to_q", hidden, channels, channels), 1);
+        Value key = graph.splitHeads(graph.linear("to_k", hidden, channels, channels), 1);
+        Value value = graph.splitHeads(graph.linear("to_v", hidden, channels, channels), 1);
+        Value joined = graph.joinHeads(graph.attention(query, key, value, false));
+        Value attended = graph.linear("to_out.0", joined, channels, channels);
         return graph.add(graph.reshapeLike(graph.transpose(attended, 1, 2), input), input);
     }
 }
