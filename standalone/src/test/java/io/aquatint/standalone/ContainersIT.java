@@ -1,7 +1,6 @@
 package io.aquatint.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.aquatint.events.ModelReady;
 import io.aquatint.events.Topics;
@@ -51,6 +50,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.testcontainers.DockerClientFactory;
 import org.testcontainers.containers.GenericContainer;
@@ -60,15 +60,19 @@ import org.testcontainers.utility.DockerImageName;
 
 /** Kafka and the object store as they run in production, in containers. */
 @Timeout(240)
+@EnabledIf(
+        value = "dockerAnswers",
+        disabledReason = "Docker does not answer: Kafka and the object store are tried inside the JVM alone")
 final class ContainersIT extends ObjectStoreContract {
     private static KafkaContainer kafka;
     private static GenericContainer<?> s3;
 
+    static boolean dockerAnswers() {
+        return DockerClientFactory.instance().isDockerAvailable();
+    }
+
     @BeforeAll
     static void startContainers() {
-        assumeTrue(
-                DockerClientFactory.instance().isDockerAvailable(),
-                "Docker does not answer: Kafka and the object store are tried inside the JVM alone");
         ObjectStoreConfig keys = ObjectStoreConfig.local(URI.create("http://localhost"));
         kafka = new KafkaContainer(DockerImageName.parse("apache/kafka:4.3.1"))
                 .withEnv("KAFKA_AUTO_CREATE_TOPICS_ENABLE", "false")
