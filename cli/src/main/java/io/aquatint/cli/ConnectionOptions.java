@@ -41,22 +41,16 @@ final class ConnectionOptions {
 
     /** The flags by the key of the setting. */
     Map<String, String> flags() {
-        var flags = new LinkedHashMap<>(settings);
-        put(flags, "kafka.bootstrap", bootstrap);
-        put(flags, "store.endpoint", endpoint);
-        put(flags, "store.bucket", bucket);
-        put(flags, "store.access.key", accessKey);
-        put(flags, "store.secret.key", secretKey);
-        return flags;
+        return new Flags(settings)
+                .with("kafka.bootstrap", bootstrap)
+                .with("store.endpoint", endpoint)
+                .with("store.bucket", bucket)
+                .with("store.access.key", accessKey)
+                .with("store.secret.key", secretKey)
+                .toMap();
     }
 
     Optional<Path> file() {
         return Optional.ofNullable(file);
-    }
-
-    private static void put(Map<String, String> flags, String key, @Nullable String value) {
-        if (value != null) {
-            flags.put(key, value);
-        }
     }
 }

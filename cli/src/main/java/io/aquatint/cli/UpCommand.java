@@ -50,11 +50,12 @@ final class UpCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        var flags = new LinkedHashMap<>(settings);
-        put(flags, "data", data == null ? null : data.toString());
-        put(flags, "kafka.port", kafkaPort);
-        put(flags, "store.port", storePort);
-        put(flags, "http.port", httpPort);
+        Map<String, String> flags = new Flags(settings)
+                .with("data", data)
+                .with("kafka.port", kafkaPort)
+                .with("store.port", storePort)
+                .with("http.port", httpPort)
+                .toMap();
         StandaloneConfig config = StandaloneConfig.load(flags, Optional.ofNullable(file), System.getenv());
         PrintWriter out = spec.commandLine().getOut();
         try (Standalone standalone = Standalone.start(config)) {
@@ -66,11 +67,5 @@ final class UpCommand implements Callable<Integer> {
             standalone.awaitEnd();
         }
         return 0;
-    }
-
-    private static void put(Map<String, String> flags, String key, @Nullable String value) {
-        if (value != null) {
-            flags.put(key, value);
-        }
     }
 }

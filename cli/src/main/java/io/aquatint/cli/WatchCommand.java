@@ -8,12 +8,12 @@ import io.aquatint.runtime.config.KafkaConfig;
 import io.aquatint.runtime.kafka.EventTail;
 import io.aquatint.runtime.kafka.Kafka;
 import java.io.PrintWriter;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -37,7 +37,7 @@ final class WatchCommand implements Callable<Integer> {
             names = "--bootstrap",
             paramLabel = "HOST:PORT",
             description = "Kafka's brokers (default: AQUATINT_KAFKA_BOOTSTRAP or localhost:9092).")
-    private Optional<String> bootstrap = Optional.empty();
+    private @Nullable String bootstrap;
 
     @Option(names = "--topic", paramLabel = "NAME", description = "Only this topic; may be given more than once.")
     private List<String> names = List.of();
@@ -50,8 +50,8 @@ final class WatchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        Map<String, String> flags = new LinkedHashMap<>();
-        bootstrap.ifPresent(brokers -> flags.put("kafka.bootstrap", brokers));
+        Map<String, String> flags =
+                new Flags(Map.of()).with("kafka.bootstrap", bootstrap).toMap();
         KafkaConfig config = ConfigLoader.load(KafkaConfig.class, flags, Optional.empty(), System.getenv());
         try (Kafka kafka = new Kafka(config);
                 EventTail tail = new EventTail(kafka, "watch")) {

@@ -1,22 +1,25 @@
 package io.aquatint.events;
 
-import java.util.List;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.Optional;
 
 /** Guesses what a name that is not known was meant to be. */
-final class NearestName {
+public final class NearestName {
     private NearestName() {}
 
     /** "did you mean ...?", or all known names when none is near. */
-    static String advice(String name, List<String> known) {
-        String nearest = known.get(0);
-        for (String candidate : known) {
-            if (distance(name, candidate) < distance(name, nearest)) {
-                nearest = candidate;
-            }
-        }
-        return distance(name, nearest) <= Math.max(2, name.length() / 3)
-                ? "did you mean '%s'?".formatted(nearest)
-                : "known are " + String.join(", ", known);
+    public static String advice(String name, Collection<String> known) {
+        return of(name, known, Math.max(2, name.length() / 3))
+                .map("did you mean '%s'?"::formatted)
+                .orElseGet(() -> "known are " + String.join(", ", known));
+    }
+
+    /** The known name that is nearest, if it takes at most so many letters to be changed, added or left out. */
+    public static Optional<String> of(String name, Collection<String> known, int letters) {
+        return known.stream()
+                .min(Comparator.comparingInt(candidate -> distance(name, candidate)))
+                .filter(nearest -> distance(name, nearest) <= letters);
     }
 
     /** Levenshtein's distance, upper and lower case being the same. */

@@ -28,11 +28,12 @@ public final class IngestMain {
                 config.kafka(),
                 config.store(),
                 config.http(),
-                (kafka, store, metrics) -> services(kafka, store, config, metrics));
+                (kafka, store, metrics) -> services(kafka, store, config.ingest(), metrics));
     }
 
     /** The services of an ingest process. */
-    public static List<Service> services(Kafka kafka, ObjectStore store, IngestConfig config, MeterRegistry metrics) {
-        return List.of(new IngestService(kafka, store, config, metrics), new BatcherService(kafka, config.work()));
+    public static List<Service> services(
+            Kafka kafka, ObjectStore store, IngestSettings settings, MeterRegistry metrics) {
+        return List.of(new IngestService(kafka, store, settings, metrics), new BatcherService(kafka, settings.work()));
     }
 }

@@ -28,26 +28,27 @@ public final class IngestService implements Service {
     private final MeterRegistry metrics;
     private final Timer handling;
 
-    public IngestService(Kafka kafka, ObjectStore store, IngestConfig config, MeterRegistry metrics) {
+    public IngestService(Kafka kafka, ObjectStore store, IngestSettings settings, MeterRegistry metrics) {
         this.metrics = metrics;
         this.handling = metrics.timer("aquatint.uploads");
         var specs = new SpecStore(store);
-        var handler = new UploadHandler(store, specs, config.limits(), Clock.systemUTC(), new UploadHandler.Verdicts() {
-            @Override
-            public void verdict(Event<VerdictEvent> event) {
-                kafka.publisher().publishNow(Topics.IMAGE_VERDICTS, event);
-                count(event.data());
-            }
+        var handler =
+                new UploadHandler(store, specs, settings.limits(), Clock.systemUTC(), new UploadHandler.Verdicts() {
+                    @Override
+                    public void verdict(Event<VerdictEvent> event) {
+                        kafka.publisher().publishNow(Topics.IMAGE_VERDICTS, event);
+                        count(event.data());
+                    }
 
-            @Override
-            public void dataset(Event<DatasetEvent> event) {
-                kafka.publisher().publishNow(Topics.DATASET_EVENTS, event);
-            }
-        });
+                    @Override
+                    public void dataset(Event<DatasetEvent> event) {
+                        kafka.publisher().publishNow(Topics.DATASET_EVENTS, event);
+                    }
+                });
         this.uploads = new EventLoop(kafka, "ingest")
                 .longestHandling(LONGEST_HANDLING)
                 .on(Topics.IMAGE_UPLOADS, event -> handling.record(() -> handler.handle(event)));
-        this.door = new UploadDoor(store, specs, config, event -> publish(kafka, event));
+        this.door = new UploadDoor(store, specs, settings, event -> publish(kafka, event));
     }
 
     @Override

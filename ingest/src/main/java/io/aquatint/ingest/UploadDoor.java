@@ -57,20 +57,20 @@ final class UploadDoor {
 
     private final ObjectStore store;
     private final SpecStore specs;
-    private final IngestConfig config;
+    private final IngestSettings settings;
     private final Consumer<Event<UploadEvent>> uploads;
 
     /** @param uploads returns when the event is safe */
-    UploadDoor(ObjectStore store, SpecStore specs, IngestConfig config, Consumer<Event<UploadEvent>> uploads) {
+    UploadDoor(ObjectStore store, SpecStore specs, IngestSettings settings, Consumer<Event<UploadEvent>> uploads) {
         this.store = store;
         this.specs = specs;
-        this.config = config;
+        this.settings = settings;
         this.uploads = uploads;
     }
 
     void routes(Router router) {
-        BodyHandler files = BodyHandler.create(config.work().toString())
-                .setBodyLimit(config.maxRequestBytes())
+        BodyHandler files = BodyHandler.create(settings.work().toString())
+                .setBodyLimit(settings.maxRequestBytes())
                 .setDeleteUploadedFilesOnEnd(true);
         BodyHandler json = BodyHandler.create(false).setBodyLimit(JSON_BYTES);
         router.route("/v1/datasets/*").failureHandler(UploadDoor::fail);
@@ -225,11 +225,12 @@ final class UploadDoor {
                     "Give one caption for all files, or one for each in their order.");
         }
         for (FileUpload file : files) {
-            if (file.size() > config.maxBytes()) {
+            if (file.size() > settings.maxBytes()) {
                 throw new BadRequestException(
                         413,
                         "too_many_bytes",
-                        "'%s' has %d bytes; %d are allowed".formatted(file.fileName(), file.size(), config.maxBytes()),
+                        "'%s' has %d bytes; %d are allowed"
+                                .formatted(file.fileName(), file.size(), settings.maxBytes()),
                         "Send a smaller picture; none of this request was taken.");
             }
         }

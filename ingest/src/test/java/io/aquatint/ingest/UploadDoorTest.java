@@ -9,9 +9,6 @@ import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
-import io.aquatint.runtime.config.HttpConfig;
-import io.aquatint.runtime.config.KafkaConfig;
-import io.aquatint.runtime.config.ObjectStoreConfig;
 import io.aquatint.runtime.store.MemoryObjectStore;
 import io.aquatint.runtime.store.Sha256;
 import io.vertx.core.Vertx;
@@ -61,15 +58,9 @@ class UploadDoorTest {
 
     @BeforeEach
     void listen() throws Exception {
-        IngestConfig config = new IngestConfig(
-                new KafkaConfig("none:1"),
-                ObjectStoreConfig.local(URI.create("http://none")),
-                new HttpConfig("localhost", 0),
-                MAX_BYTES,
-                50_000_000,
-                work);
+        var settings = new IngestSettings(MAX_BYTES, 50_000_000, work);
         Router router = Router.router(vertx);
-        new UploadDoor(store, new SpecStore(store), config, event -> {
+        new UploadDoor(store, new SpecStore(store), settings, event -> {
                     if (kafkaIsAway) {
                         throw new TimeoutException("planted");
                     }

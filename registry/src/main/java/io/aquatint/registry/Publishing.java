@@ -10,6 +10,7 @@ import io.aquatint.events.ModelVersion;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStoreException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
 import java.time.Duration;
 import java.time.Instant;
@@ -68,7 +69,7 @@ final class Publishing {
         } catch (BaseModelMissingException e) {
             postpone(draft, now.plus(LONG_PAUSE), e);
             return;
-        } catch (ObjectStoreException | IOException e) {
+        } catch (ObjectStoreException | IOException | UncheckedIOException e) {
             postpone(draft, now.plus(PAUSE), e);
             return;
         }

@@ -7,13 +7,12 @@ import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.events.Artifact;
 import io.aquatint.events.ArtifactFormat;
 import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.Scratch;
 import io.aquatint.runtime.store.Sha256;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** Makes the files of a version out of its checkpoint and puts them into the object store. */
 final class VersionFiles {
@@ -41,22 +40,18 @@ final class VersionFiles {
     List<Artifact> make(Draft draft) throws IOException {
         TensorSource unet =
                 DiffusersFolder.open(models.folder(draft.version().baseModel())).weights("unet");
-        Path scratch = Files.createDirectories(work.resolve("scratch"));
-        Path folder = Files.createTempDirectory(scratch, "version-");
-        try {
-            Path adapter = fetch(draft, folder.resolve("adapter.safetensors"));
+        try (var scratch = new Scratch(work)) {
+            Path adapter = fetch(draft, scratch.file("adapter.safetensors"));
             AdapterFiles.Written written = AdapterFiles.write(
                     adapter,
                     unet,
                     draft.request(),
                     draft.chosen().step(),
                     draft.version().createdAt(),
-                    folder);
+                    scratch.folder());
             return List.of(
                     store(draft, ArtifactFormat.DIFFUSERS, written.diffusers()),
                     store(draft, ArtifactFormat.KOHYA, written.kohya()));
-        } finally {
-            delete(folder);
         }
     }
 
@@ -76,15 +71,5 @@ final class VersionFiles {
         String key = "models/%s/%d/%s".formatted(dataset, version, file.getFileName());
         store.put(key, file, CONTENT_TYPE);
         return new Artifact(format, key, Sha256.of(file), Files.size(file), links.of(dataset, version, format, key));
-    }
-
-    private static void delete(Path folder) throws IOException {
-        List<Path> all;
-        try (Stream<Path> paths = Files.walk(folder)) {
-            all = paths.sorted(Comparator.reverseOrder()).toList();
-        }
-        for (Path path : all) {
-            Files.delete(path);
-        }
     }
 }

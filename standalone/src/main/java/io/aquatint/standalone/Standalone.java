@@ -1,7 +1,7 @@
 package io.aquatint.standalone;
 
-import io.aquatint.ingest.IngestConfig;
 import io.aquatint.ingest.IngestMain;
+import io.aquatint.ingest.IngestSettings;
 import io.aquatint.registry.RegistryService;
 import io.aquatint.registry.RegistrySettings;
 import io.aquatint.runtime.config.HttpConfig;
@@ -63,22 +63,15 @@ public final class Standalone implements AutoCloseable {
             var http = new HttpConfig(config.http().host(), port);
             var kafka = new KafkaConfig(broker.bootstrap());
             ObjectStoreConfig store = objects.config();
+            Path work = data.resolve("work");
+            var ingest = new IngestSettings(config.maxBytes(), config.maxPixels(), work.resolve("ingest"));
+            String address = "http://%s:%d".formatted(http.host(), http.port());
+            var registry = new RegistrySettings(work, config.scoreWait(), address);
             var process = new ServiceProcess(
                     kafka,
                     store,
                     http,
-                    (connected, opened, metrics) -> services(
-                            config,
-                            new IngestConfig(
-                                    kafka,
-                                    store,
-                                    http,
-                                    config.maxBytes(),
-                                    config.maxPixels(),
-                                    data.resolve("work/ingest")),
-                            connected,
-                            opened,
-                            metrics));
+                    (connected, opened, metrics) -> services(connected, opened, ingest, registry, work, metrics));
             return new Standalone(broker, objects, process, objectFolder.resolve(store.bucket()));
         } catch (RuntimeException | Error e) {
             if (objects != null) {
@@ -89,14 +82,16 @@ public final class Standalone implements AutoCloseable {
         }
     }
 
-    private static List<Service> services(
-            StandaloneConfig config, IngestConfig ingest, Kafka kafka, ObjectStore store, MeterRegistry metrics) {
-        Path work = config.data().toAbsolutePath().resolve("work");
-        String address =
-                "http://%s:%d".formatted(ingest.http().host(), ingest.http().port());
+    /** All services, those that follow the events of others first. */
+    static List<Service> services(
+            Kafka kafka,
+            ObjectStore store,
+            IngestSettings ingest,
+            RegistrySettings registry,
+            Path work,
+            MeterRegistry metrics) {
         var services = new ArrayList<Service>();
-        services.add(
-                new RegistryService(kafka, store, new RegistrySettings(work, config.scoreWait(), address), metrics));
+        services.add(new RegistryService(kafka, store, registry, metrics));
         services.add(new ValidatorService(kafka, store, new ValidatorSettings(work), metrics));
         services.add(new TrainerService(kafka, store, TrainerSettings.in(work), metrics));
         services.addAll(IngestMain.services(kafka, store, ingest, metrics));

@@ -10,22 +10,18 @@ import io.aquatint.events.ImageAccepted;
 import io.aquatint.events.ImageRejected;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.RejectionReason;
-import io.aquatint.events.Topic;
 import io.aquatint.events.Topics;
 import io.aquatint.events.TrainingRequest;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.VerdictEvent;
-import io.aquatint.ingest.IngestConfig;
 import io.aquatint.ingest.IngestMain;
-import io.aquatint.runtime.config.HttpConfig;
-import io.aquatint.runtime.config.ObjectStoreConfig;
+import io.aquatint.ingest.IngestSettings;
 import io.aquatint.runtime.kafka.EventTail;
 import io.aquatint.runtime.lifecycle.Service;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
-import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
@@ -39,21 +35,15 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import javax.imageio.ImageIO;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
-import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -77,7 +67,7 @@ final class IngestServiceIT {
     private final List<TrainingRequested> requests = new CopyOnWriteArrayList<>();
     private final List<DatasetEvent> datasetEvents = new CopyOnWriteArrayList<>();
     private EventTail tail;
-    private KafkaProducer<String, byte[]> app;
+    private PlainProducer app;
 
     @BeforeEach
     void listen() {
@@ -86,16 +76,7 @@ final class IngestServiceIT {
                 .on(Topics.TRAINING_REQUESTS, event -> addRequest(event.data()))
                 .on(Topics.DATASET_EVENTS, event -> datasetEvents.add(event.data()));
         tail.start();
-        app = new KafkaProducer<>(
-                Map.of(
-                        "bootstrap.servers",
-                        INFRASTRUCTURE.broker().bootstrap(),
-                        "max.request.size",
-                        "67108864",
-                        "compression.type",
-                        "gzip"),
-                new StringSerializer(),
-                new ByteArraySerializer());
+        app = new PlainProducer(INFRASTRUCTURE.broker().bootstrap());
     }
 
     @AfterEach
@@ -111,7 +92,7 @@ final class IngestServiceIT {
             for (int i = 0; i < 6; i++) {
                 picture("plain", i);
             }
-            upload("plain", "again", image("plain", picture(0)));
+            upload("plain", "again", image("plain", NoisePicture.png(0)));
             upload("plain", "bad", image("plain", "<html>".getBytes(StandardCharsets.UTF_8)));
             upload("plain", "unreadable", "{\"dataset\": \"plain\", \"bytes\": 3}");
             seal("plain");
@@ -178,7 +159,12 @@ final class IngestServiceIT {
             picture("killed", i);
         }
         for (int after : List.of(7, 22)) {
-            Process process = process("victim-" + after);
+            Process process = ServiceJvm.start(
+                    INFRASTRUCTURE,
+                    IngestMain.class,
+                    "256m",
+                    work.resolve("victim-" + after + ".log"),
+                    Map.of("AQUATINT_INGEST_WORK", work.toString()));
             try {
                 await(() -> accepted("killed").size() >= after);
             } finally {
@@ -209,7 +195,7 @@ final class IngestServiceIT {
 
     @Test
     void aKeyThatTheStoreCannotHoldBlocksNothing() throws Exception {
-        INFRASTRUCTURE.store().put("strange/object", picture(1), "image/png");
+        INFRASTRUCTURE.store().put("strange/object", NoisePicture.png(1), "image/png");
         List<String> keys = List.of(
                 "strange/nothing",
                 "strange/object/below",
@@ -245,8 +231,8 @@ final class IngestServiceIT {
 
     @Test
     void aVerdictThatCannotBeReadIsADeadLetterAndTheBatcherGoesOn() throws Exception {
-        send(Topics.IMAGE_VERDICTS, "unreadable", "1", "image.accepted", "{\"dataset\": ");
-        send(Topics.IMAGE_VERDICTS, "unreadable", "2", "image.unheard.of", "{}");
+        app.send(Topics.IMAGE_VERDICTS, "unreadable", "1", "image.accepted", "{\"dataset\": ");
+        app.send(Topics.IMAGE_VERDICTS, "unreadable", "2", "image.unheard.of", "{}");
         try (var services = new Services()) {
             configure("unreadable", 5);
             for (int i = 0; i < 5; i++) {
@@ -262,7 +248,10 @@ final class IngestServiceIT {
     void anEventThatIsTooLargeForItsVerdictOrForTheDeadLettersBlocksNothing() throws Exception {
         String name = "x".repeat(9 << 20);
         try (var services = new Services()) {
-            upload("giant", "name", image("giant", picture(1)).replace("{", "{\"fileName\": \"" + name + "\", "));
+            upload(
+                    "giant",
+                    "name",
+                    image("giant", NoisePicture.png(1)).replace("{", "{\"fileName\": \"" + name + "\", "));
             upload("giant", "compressed", " ".repeat(20 << 20) + "no JSON");
             upload(
                     "giant",
@@ -317,13 +306,16 @@ final class IngestServiceIT {
             assertThat(http("PUT", dataset, "application/json", "{\"resolution\": 64}".getBytes(StandardCharsets.UTF_8))
                             .statusCode())
                     .isEqualTo(202);
-            HttpResponse<String> posted =
-                    http("POST", URI.create(dataset + "/images"), "multipart/form-data; boundary=b", form(picture(1)));
+            HttpResponse<String> posted = http(
+                    "POST",
+                    URI.create(dataset + "/images"),
+                    "multipart/form-data; boundary=b",
+                    form(NoisePicture.png(1)));
             assertThat(posted.statusCode()).as(posted.body()).isEqualTo(202);
 
             JsonObject place = new JsonObject(http("POST", URI.create(dataset + "/uploads"), "text/plain", new byte[0])
                     .body());
-            assertThat(http("PUT", URI.create(place.getString("put")), "image/png", picture(2))
+            assertThat(http("PUT", URI.create(place.getString("put")), "image/png", NoisePicture.png(2))
                             .statusCode())
                     .isEqualTo(200);
             String announcement = new JsonObject()
@@ -356,18 +348,8 @@ final class IngestServiceIT {
         private final List<Service> all;
 
         Services() {
-            ObjectStoreConfig store = INFRASTRUCTURE.objects().config();
             all = IngestMain.services(
-                    INFRASTRUCTURE.kafka(),
-                    INFRASTRUCTURE.store(),
-                    new IngestConfig(
-                            INFRASTRUCTURE.kafka().config(),
-                            store,
-                            new HttpConfig("localhost", 0),
-                            32 << 20,
-                            50_000_000,
-                            work),
-                    new SimpleMeterRegistry());
+                    INFRASTRUCTURE.kafka(), INFRASTRUCTURE.store(), IngestSettings.in(work), new SimpleMeterRegistry());
             all.forEach(Service::start);
         }
 
@@ -375,28 +357,6 @@ final class IngestServiceIT {
         public void close() {
             all.forEach(Service::close);
         }
-    }
-
-    /** An ingest process as people run it. */
-    private static Process process(String name) throws IOException {
-        var builder = new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx256m",
-                "-cp",
-                System.getProperty("java.class.path"),
-                IngestMain.class.getName());
-        ObjectStoreConfig store = INFRASTRUCTURE.objects().config();
-        builder.environment()
-                .putAll(Map.of(
-                        "AQUATINT_KAFKA_BOOTSTRAP", INFRASTRUCTURE.broker().bootstrap(),
-                        "AQUATINT_STORE_ENDPOINT", store.endpoint().toString(),
-                        "AQUATINT_STORE_ACCESS_KEY", store.accessKey(),
-                        "AQUATINT_STORE_SECRET_KEY", store.secretKey(),
-                        "AQUATINT_HTTP_PORT", "0",
-                        "AQUATINT_INGEST_WORK", work.toString()));
-        return builder.redirectErrorStream(true)
-                .redirectOutput(work.resolve(name + ".log").toFile())
-                .start();
     }
 
     private void addRequest(TrainingRequest request) {
@@ -458,7 +418,7 @@ final class IngestServiceIT {
     }
 
     private void picture(String dataset, int number) throws Exception {
-        upload(dataset, dataset + "-" + number, image(dataset, picture(number)));
+        upload(dataset, dataset + "-" + number, image(dataset, NoisePicture.png(number)));
     }
 
     private void upload(String dataset, String id, String json) throws Exception {
@@ -466,32 +426,12 @@ final class IngestServiceIT {
     }
 
     private void upload(String dataset, String id, String type, String json) throws Exception {
-        send(Topics.IMAGE_UPLOADS, dataset, id, type, json);
-    }
-
-    private void send(Topic<?> topic, String key, String id, String type, String json) throws Exception {
-        var record = new ProducerRecord<>(topic.name(), key, json.getBytes(StandardCharsets.UTF_8));
-        Map.of("ce_specversion", "1.0", "ce_id", id, "ce_source", "/my-app", "ce_type", type)
-                .forEach((header, value) -> record.headers().add(header, value.getBytes(StandardCharsets.UTF_8)));
-        app.send(record).get(30, TimeUnit.SECONDS);
+        app.send(Topics.IMAGE_UPLOADS, dataset, id, type, json);
     }
 
     private static String image(String dataset, byte[] bytes) {
         return "{\"dataset\": \"%s\", \"caption\": \"a zwx cat\", \"bytes\": \"%s\"}"
                 .formatted(dataset, Base64.getEncoder().encodeToString(bytes));
-    }
-
-    private static byte[] picture(int seed) throws IOException {
-        var image = new BufferedImage(80, 64, BufferedImage.TYPE_INT_RGB);
-        var random = new Random(seed);
-        for (int y = 0; y < image.getHeight(); y++) {
-            for (int x = 0; x < image.getWidth(); x++) {
-                image.setRGB(x, y, random.nextInt());
-            }
-        }
-        var bytes = new ByteArrayOutputStream();
-        ImageIO.write(image, "png", bytes);
-        return bytes.toByteArray();
     }
 
     private static byte[] form(byte[] picture) {

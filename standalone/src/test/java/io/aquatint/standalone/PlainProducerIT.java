@@ -10,17 +10,12 @@ import io.aquatint.events.Topics;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
 import io.aquatint.runtime.kafka.EventLoop;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.RegisterExtension;
@@ -68,14 +63,8 @@ final class PlainProducerIT {
     }
 
     private static void send(String type, String json) throws Exception {
-        try (var producer = new KafkaProducer<>(
-                Map.of("bootstrap.servers", INFRASTRUCTURE.broker().bootstrap()),
-                new StringSerializer(),
-                new StringSerializer())) {
-            var record = new ProducerRecord<>(Topics.IMAGE_UPLOADS.name(), "cats", json);
-            Map.of("ce_specversion", "1.0", "ce_id", type + "-1", "ce_source", "/my-upload-app", "ce_type", type)
-                    .forEach((name, value) -> record.headers().add(name, value.getBytes(StandardCharsets.UTF_8)));
-            producer.send(record).get();
+        try (var producer = new PlainProducer(INFRASTRUCTURE.broker().bootstrap())) {
+            producer.send(Topics.IMAGE_UPLOADS, "cats", type + "-1", type, json);
         }
     }
 }

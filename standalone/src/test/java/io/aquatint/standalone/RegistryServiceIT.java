@@ -12,24 +12,16 @@ import io.aquatint.events.ModelRejected;
 import io.aquatint.events.Topics;
 import io.aquatint.registry.RegistryService;
 import io.aquatint.registry.RegistrySettings;
-import io.aquatint.runtime.kafka.EventTail;
 import io.aquatint.runtime.lifecycle.HttpServer;
 import io.aquatint.runtime.store.Sha256;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vertx.core.Vertx;
 import java.io.IOException;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -46,19 +38,17 @@ final class RegistryServiceIT {
     static Path work;
 
     private final PrometheusMeterRegistry metrics = new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
-    private final BlockingQueue<Event<?>> told = new LinkedBlockingQueue<>();
 
     @Test
     void aFinishedTrainingBecomesAModelOnceWhateverIsRestarted() throws Exception {
         Vertx vertx = Vertx.vertx();
-        try (var tail = tail("cups", "broken", "bowls")) {
-            tail.start();
+        try (var heard = hear("cups", "broken", "bowls")) {
             try (var service = service()) {
                 service.start();
                 finish("cups", true);
-                assertThat(ids(2)).containsExactlyInAnyOrder("model.version:cups/1", "model.ready:cups/1");
+                assertThat(ids(heard, 2)).containsExactlyInAnyOrder("model.version:cups/1", "model.ready:cups/1");
                 finish("broken", false);
-                Event<?> rejected = next();
+                Event<?> rejected = heard.next();
                 assertThat(rejected.id()).isEqualTo("model.rejected:broken/1");
                 assertThat(((ModelRejected) rejected.data()).detail()).contains("SHA-256");
             }
@@ -67,41 +57,35 @@ final class RegistryServiceIT {
                 service.start();
                 // had the restart published anything again, it would come before this
                 finish("bowls", true);
-                assertThat(ids(2)).containsExactlyInAnyOrder("model.version:bowls/1", "model.ready:bowls/1");
+                assertThat(ids(heard, 2)).containsExactlyInAnyOrder("model.version:bowls/1", "model.ready:bowls/1");
 
                 JsonNode models = EventJson.mapper()
-                        .readTree(get(http.address() + "/v1/models").body());
+                        .readTree(Http.get(http.address() + "/v1/models").body());
                 assertThat(models.findValuesAsText("modelId")).containsSubsequence("bowls/1", "cups/1");
                 JsonNode kohya = EventJson.mapper()
-                        .readTree(get(http.address() + "/v1/models/cups/latest").body())
+                        .readTree(Http.get(http.address() + "/v1/models/cups/latest")
+                                .body())
                         .path("artifacts")
                         .get(1);
-                assertThat(Sha256.of(get(kohya.path("url").asText()).body()))
+                assertThat(Sha256.of(Http.get(kohya.path("url").asText()).body()))
                         .isEqualTo(kohya.path("sha256").asText());
             }
+            assertThat(heard.rest()).isEmpty();
         } finally {
             vertx.close().toCompletionStage().toCompletableFuture().get(30, TimeUnit.SECONDS);
         }
-        assertThat(told).isEmpty();
     }
 
     @Test
     void withoutAPublicAddressTheAnnouncedLinksAreSignedOnesOfTheStore() throws Exception {
-        try (var tail = tail("plates");
+        try (var heard = hear("plates");
                 var service = service()) {
-            tail.start();
             service.start();
             finish("plates", true);
-            ModelReady ready = null;
-            while (ready == null) {
-                if (next().data() instanceof ModelReady announced
-                        && announced.dataset().equals("plates")) {
-                    ready = announced;
-                }
-            }
+            ModelReady ready = heard.next(ModelReady.class);
             assertThat(ready.scores()).isNotNull();
             for (Artifact artifact : ready.artifacts()) {
-                assertThat(Sha256.of(get(artifact.url()).body())).isEqualTo(artifact.sha256());
+                assertThat(Sha256.of(Http.get(artifact.url()).body())).isEqualTo(artifact.sha256());
             }
         }
     }
@@ -127,35 +111,15 @@ final class RegistryServiceIT {
                 metrics);
     }
 
-    /** Hears of the data sets of one test: the topics are shared by all. */
-    private EventTail tail(String... datasets) {
-        return new EventTail(INFRASTRUCTURE.kafka(), "test")
-                .on(Topics.MODEL_VERSIONS, event -> hear(event, datasets))
-                .on(Topics.MODEL_EVENTS, event -> hear(event, datasets));
+    private static Heard hear(String... datasets) {
+        return new Heard(INFRASTRUCTURE.kafka(), List.of(Topics.MODEL_VERSIONS, Topics.MODEL_EVENTS), datasets);
     }
 
-    private void hear(Event<?> event, String... datasets) {
-        if (Arrays.stream(datasets).anyMatch(dataset -> event.id().contains(":" + dataset + "/"))) {
-            told.add(event);
-        }
-    }
-
-    private List<String> ids(int count) throws InterruptedException {
+    private static List<String> ids(Heard heard, int count) throws InterruptedException {
         List<String> ids = new ArrayList<>();
         while (ids.size() < count) {
-            ids.add(next().id());
+            ids.add(heard.next().id());
         }
         return ids;
-    }
-
-    private Event<?> next() throws InterruptedException {
-        Event<?> event = told.poll(120, TimeUnit.SECONDS);
-        assertThat(event).as("nothing came in two minutes").isNotNull();
-        return event;
-    }
-
-    private static HttpResponse<byte[]> get(String address) throws Exception {
-        return HttpClient.newHttpClient()
-                .send(HttpRequest.newBuilder(URI.create(address)).build(), HttpResponse.BodyHandlers.ofByteArray());
     }
 }

@@ -19,21 +19,16 @@ import io.aquatint.events.TrainingStarted;
 import io.aquatint.events.UploadEvent;
 import io.aquatint.runtime.config.HttpConfig;
 import io.aquatint.runtime.kafka.EventTail;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
-import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
-import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -66,18 +61,15 @@ final class StandaloneIT {
             assertThat(model.modelId()).isEqualTo("cats/1");
             assertThat(model.step()).isEqualTo(4);
             assertThat(model.artifacts()).hasSize(2).allSatisfy(artifact -> {
-                HttpResponse<byte[]> file = HttpClient.newHttpClient()
-                        .send(
-                                HttpRequest.newBuilder(URI.create(artifact.url()))
-                                        .build(),
-                                HttpResponse.BodyHandlers.ofByteArray());
+                HttpResponse<byte[]> file = Http.get(artifact.url());
                 assertThat(file.statusCode()).isEqualTo(200);
                 assertThat(file.body()).hasSize((int) artifact.bytes());
             });
         }
         try (Standalone third = start();
                 Seen<ModelReady> ready = Seen.of(third, Topics.MODEL_EVENTS, ModelReady.class)) {
-            String listed = get(third.http().resolve("/v1/models"));
+            String listed = new String(
+                    Http.get(third.http().resolve("/v1/models").toString()).body(), StandardCharsets.UTF_8);
             assertThat(listed).contains("cats/1");
             // The same picture again changes nothing; the next batch begins with new ones.
             send(third, "picture-0-again", picture(0));
@@ -145,17 +137,8 @@ final class StandaloneIT {
     }
 
     private static ImageUploaded picture(int seed) throws IOException {
-        var image = new BufferedImage(80, 64, BufferedImage.TYPE_INT_RGB);
-        var random = new Random(seed);
-        for (int y = 0; y < image.getHeight(); y++) {
-            for (int x = 0; x < image.getWidth(); x++) {
-                image.setRGB(x, y, random.nextInt());
-            }
-        }
-        var bytes = new ByteArrayOutputStream();
-        ImageIO.write(image, "png", bytes);
         return new ImageUploaded(
-                DATASET, seed + ".png", "a photo of a cat", null, bytes.toByteArray(), null, null, null);
+                DATASET, seed + ".png", "a photo of a cat", null, NoisePicture.png(seed), null, null, null);
     }
 
     private static void send(Standalone standalone, String id, UploadEvent event) {
@@ -163,12 +146,6 @@ final class StandaloneIT {
                 .kafka()
                 .publisher()
                 .publishNow(Topics.IMAGE_UPLOADS, Event.of(id, SOURCE, Instant.now(), DATASET, event));
-    }
-
-    private static String get(URI address) throws IOException, InterruptedException {
-        return HttpClient.newHttpClient()
-                .send(HttpRequest.newBuilder(address).build(), HttpResponse.BodyHandlers.ofString())
-                .body();
     }
 
     /** All events of one type, from the beginning of their topic. */

@@ -18,7 +18,6 @@ import io.aquatint.events.TrainingProgress;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.TrainingStarted;
-import io.aquatint.runtime.config.ObjectStoreConfig;
 import io.aquatint.runtime.kafka.EventTail;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.ObjectStoreException;
@@ -126,7 +125,12 @@ final class TrainerServiceIT {
     void aTrainingWhoseTrainerIsKilledIsContinuedByAnother() throws Exception {
         request("killed", 40);
         List<TrainingEvent> events = new ArrayList<>();
-        Process process = process("victim");
+        Process process = ServiceJvm.start(
+                INFRASTRUCTURE,
+                TrainerMain.class,
+                "512m",
+                work.resolve("victim.log"),
+                Map.of("AQUATINT_TRAINER_WORK", work.toString(), "AQUATINT_TRAINER_WORKER_NAME", "victim"));
         try {
             events.addAll(until("killed/1", CheckpointSaved.class));
         } finally {
@@ -142,29 +146,6 @@ final class TrainerServiceIT {
         assertThat(started.get(1).startStep()).isBetween(3, 39);
         assertThat(of(events, TrainingFailed.class)).isEmpty();
         assertThat(of(events, TrainingCompleted.class).get(0).step()).isEqualTo(40);
-    }
-
-    /** A trainer as people run it. */
-    private static Process process(String name) throws IOException {
-        var builder = new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx512m",
-                "-cp",
-                System.getProperty("java.class.path"),
-                TrainerMain.class.getName());
-        ObjectStoreConfig store = INFRASTRUCTURE.objects().config();
-        builder.environment()
-                .putAll(Map.of(
-                        "AQUATINT_KAFKA_BOOTSTRAP", INFRASTRUCTURE.broker().bootstrap(),
-                        "AQUATINT_STORE_ENDPOINT", store.endpoint().toString(),
-                        "AQUATINT_STORE_ACCESS_KEY", store.accessKey(),
-                        "AQUATINT_STORE_SECRET_KEY", store.secretKey(),
-                        "AQUATINT_HTTP_PORT", "0",
-                        "AQUATINT_TRAINER_WORK", work.toString(),
-                        "AQUATINT_TRAINER_WORKER_NAME", name));
-        return builder.redirectErrorStream(true)
-                .redirectOutput(work.resolve(name + ".log").toFile())
-                .start();
     }
 
     @Test

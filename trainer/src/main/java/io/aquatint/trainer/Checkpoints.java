@@ -5,6 +5,7 @@ import io.aquatint.diffusion.training.LoraTraining;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.EventJson;
 import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.Scratch;
 import io.aquatint.runtime.store.Sha256;
 import io.aquatint.trainer.TrainingKeys.Place;
 import java.io.IOException;

@@ -16,6 +16,7 @@ import io.aquatint.events.TrainingWarned;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.ObjectStoreException;
+import io.aquatint.runtime.store.Scratch;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;

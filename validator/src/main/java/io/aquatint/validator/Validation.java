@@ -16,9 +16,9 @@ import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.runtime.kafka.PermanentException;
 import io.aquatint.runtime.store.ObjectStore;
+import io.aquatint.runtime.store.Scratch;
 import io.aquatint.runtime.store.Sha256;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -132,9 +132,8 @@ final class Validation implements AutoCloseable {
     }
 
     private LoraWeights fetch(CheckpointSaved saved) throws IOException {
-        Path scratch = Files.createDirectories(work.resolve("scratch"));
-        Path file = Files.createTempFile(scratch, "adapter", ".safetensors");
-        try {
+        try (var scratch = new Scratch(work)) {
+            Path file = scratch.file("adapter.safetensors");
             store.download(saved.objectKey(), file);
             String found = Sha256.of(file);
             if (!found.equals(saved.sha256())) {
@@ -142,8 +141,6 @@ final class Validation implements AutoCloseable {
                         .formatted(saved.objectKey(), found, saved.sha256()));
             }
             return LoraFormats.read(file);
-        } finally {
-            Files.deleteIfExists(file);
         }
     }
 

@@ -102,7 +102,7 @@ final class GoldenCase {
     void remarkSensitivity(String input, double change) {
         if (change > ParityRunner.TRAINING_AND_SAMPLING) {
             remark(("with %s one unit in the last place away our own result differs by %.3g:"
-                            + " the case is ill-conditioned, no float32 implementation agrees with another")
+                            + " to that extent the case is ill-conditioned in float32")
                     .formatted(input, change));
         }
     }

@@ -58,7 +58,7 @@ final class TrainingCases {
             }
             golden.compare("losses", outcome.losses());
             golden.compare("grad_norms", outcome.gradientNorms());
-            golden.compare(outcome.adapter(), expected(layout, golden));
+            compareFinal(layout, outcome.adapter(), golden);
             if (golden.worst() > ParityRunner.TRAINING_AND_SAMPLING) {
                 float[] nudged = GoldenCase.nextUp(initial);
                 try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, nudged)) {
@@ -144,17 +144,18 @@ final class TrainingCases {
         return new Shape(golden.tensor(name).info().dimensions()).slice(1);
     }
 
-    /**
-     * The trained adapter as one vector. Layers are not judged alone: where a feature map is one pixel, attention to itself has
-     * no gradient but rounding, which AdamW makes as large as any other.
-     */
-    private static float[] expected(LoraLayout layout, GoldenCase golden) {
+    /** Every layer alone and all of them as one vector. */
+    private static void compareFinal(LoraLayout layout, float[] actual, GoldenCase golden) {
         float[] expected = new float[layout.size()];
         for (LoraLayout.Site site : layout.sites().values()) {
             String name = "final." + site.module() + ".lora.";
             layout.put(expected, site, golden.floats(name + "down.weight"), golden.floats(name + "up.weight"));
         }
-        return expected;
+        golden.compare(actual, expected);
+        for (LoraLayout.Site site : layout.sites().values()) {
+            golden.compare(layout.down(actual, site), layout.down(expected, site));
+            golden.compare(layout.up(actual, site), layout.up(expected, site));
+        }
     }
 
     private static List<String> texts(JsonNode list) {

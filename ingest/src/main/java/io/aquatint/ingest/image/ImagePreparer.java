@@ -3,12 +3,11 @@ package io.aquatint.ingest.image;
 import io.aquatint.events.Crop;
 import io.aquatint.events.PixelSize;
 import io.aquatint.events.RejectionReason;
+import io.aquatint.runtime.store.Sha256;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import javax.imageio.ImageIO;
@@ -39,22 +38,13 @@ public final class ImagePreparer {
         byte[] png = png(result);
         return new Prepared(
                 png,
-                sha256(png),
+                Sha256.of(png),
                 format.name(),
                 new PixelSize(upright.width(), upright.height()),
                 new PixelSize(size, size),
                 new Crop(left, top, side),
                 sharpness(result),
                 perceptualHash(result));
-    }
-
-    /** The SHA-256 in hex. */
-    public static String sha256(byte[] bytes) {
-        try {
-            return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
     }
 
     private static byte[] png(RgbImage image) {

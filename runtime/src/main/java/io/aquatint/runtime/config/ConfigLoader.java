@@ -1,5 +1,6 @@
 package io.aquatint.runtime.config;
 
+import io.aquatint.events.NearestName;
 import java.io.IOException;
 import java.io.Reader;
 import java.lang.reflect.InvocationTargetException;
@@ -28,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ConfigLoader {
     private static final String PREFIX = "AQUATINT_";
+
+    /** A variable that is so many letters from a known one was meant to be that one. */
+    private static final int SLIP = 2;
 
     private final Map<String, Setting> given = new TreeMap<>();
     private final Set<String> known = new TreeSet<>();
@@ -144,20 +148,10 @@ public final class ConfigLoader {
 
     private void refuseUnknown() {
         given.forEach((key, setting) -> {
-            if (!known.contains(key)) {
-                String nearest = known.stream()
-                        .min((a, b) -> Integer.compare(distance(key, a), distance(key, b)))
-                        .orElse("");
-                int far = setting.shared() ? 2 : Math.max(2, key.length() / 3);
-                boolean near = !nearest.isEmpty() && distance(key, nearest) <= far;
-                if (setting.shared() && !near) {
-                    return;
-                }
-                problems.add("unknown key '%s' (%s)%s"
-                        .formatted(
-                                key,
-                                setting.from(),
-                                near ? "; did you mean '%s'?".formatted(nearest) : "; known are " + known));
+            boolean slip = !setting.shared() || NearestName.of(key, known, SLIP).isPresent();
+            if (!known.contains(key) && slip) {
+                problems.add(
+                        "unknown key '%s' (%s); %s".formatted(key, setting.from(), NearestName.advice(key, known)));
             }
         });
     }
@@ -255,23 +249,5 @@ public final class ConfigLoader {
     private static String keyOf(RecordComponent component) {
         ConfigKey key = component.getAnnotation(ConfigKey.class);
         return key == null ? component.getName() : key.value();
-    }
-
-    /** Levenshtein's distance. */
-    private static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        for (int j = 0; j < row.length; j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j < row.length; j++) {
-                int replaced = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[b.length()];
     }
 }

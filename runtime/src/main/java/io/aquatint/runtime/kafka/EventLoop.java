@@ -44,15 +44,6 @@ public final class EventLoop implements AutoCloseable {
         void handle(Event<T> event) throws Exception;
     }
 
-    private record Route<T>(Topic<T> topic, Handler<T> handler) {
-        void handle(ConsumerRecord<String, byte[]> record) throws Exception {
-            Event<T> event = topic.read(record);
-            if (event != null) {
-                handler.handle(event);
-            }
-        }
-    }
-
     private record Retry(long offset, int attempt, long atMillis) {}
 
     public EventLoop(Kafka kafka, String group) {

@@ -4,7 +4,6 @@ import io.aquatint.events.Event;
 import io.aquatint.events.Topic;
 import io.aquatint.events.Topics;
 import io.aquatint.runtime.config.KafkaConfig;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -28,7 +27,6 @@ public final class EventPublisher implements AutoCloseable {
     private static final int LARGEST_DEAD_LETTER = LARGEST_REQUEST - (64 << 10);
 
     private static final int BEGINNING = 64 << 10;
-    private static final int LONGEST_TEXT = 2000;
 
     private final KafkaProducer<String, byte[]> producer;
 
@@ -78,15 +76,11 @@ public final class EventPublisher implements AutoCloseable {
         String key = record.key();
         if (record.serializedKeySize() + record.serializedValueSize() + bytes(headers) > LARGEST_DEAD_LETTER) {
             headers = new RecordHeaders();
-            put(headers, "aquatint_bytes", Integer.toString(record.serializedValueSize()));
+            DeadLetters.put(headers, "aquatint_bytes", Integer.toString(record.serializedValueSize()));
             value = value == null ? null : Arrays.copyOf(value, Math.min(value.length, BEGINNING));
-            key = key == null ? null : shortened(key);
+            key = key == null ? null : DeadLetters.shortened(key);
         }
-        put(headers, "aquatint_reason", reason);
-        put(headers, "aquatint_detail", shortened(detail));
-        put(headers, "aquatint_topic", record.topic());
-        put(headers, "aquatint_partition", Integer.toString(record.partition()));
-        put(headers, "aquatint_offset", Long.toString(record.offset()));
+        DeadLetters.explained(headers, record, reason, detail);
         join(send(new ProducerRecord<>(Topics.DEAD_LETTERS, null, key, value, headers)));
     }
 
@@ -96,10 +90,6 @@ public final class EventPublisher implements AutoCloseable {
             bytes += header.key().length() + (header.value() == null ? 0 : header.value().length);
         }
         return bytes;
-    }
-
-    private static String shortened(String text) {
-        return text.length() <= LONGEST_TEXT ? text : text.substring(0, LONGEST_TEXT) + " ...";
     }
 
     @Override
@@ -125,10 +115,5 @@ public final class EventPublisher implements AutoCloseable {
         } catch (CompletionException e) {
             throw e.getCause() instanceof KafkaException kafka ? kafka : new KafkaException(e.getCause());
         }
-    }
-
-    private static void put(Headers headers, String key, String value) {
-        headers.remove(key);
-        headers.add(key, value.getBytes(StandardCharsets.UTF_8));
     }
 }

@@ -1,6 +1,5 @@
 package io.aquatint.runtime.kafka;
 
-import io.aquatint.events.Event;
 import io.aquatint.events.EventFormatException;
 import io.aquatint.events.Topic;
 import io.aquatint.runtime.lifecycle.Health;
@@ -39,15 +38,6 @@ public final class EventTail implements AutoCloseable {
     private boolean fromNow;
     private volatile boolean closed;
     private volatile Health health = Health.starting("starting");
-
-    private record Route<T>(Topic<T> topic, EventLoop.Handler<T> handler) {
-        void handle(ConsumerRecord<String, byte[]> record) throws Exception {
-            Event<T> event = topic.read(record);
-            if (event != null) {
-                handler.handle(event);
-            }
-        }
-    }
 
     /** @param name shows in logs and health */
     public EventTail(Kafka kafka, String name) {

@@ -3,6 +3,7 @@ package io.aquatint.runtime.kafka;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStoreException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.SerializationException;
@@ -25,7 +26,8 @@ public enum Failure {
             return PERMANENT;
         } else if (thrown instanceof ObjectStoreException
                 || thrown instanceof RetriableException
-                || thrown instanceof IOException) {
+                || thrown instanceof IOException
+                || thrown instanceof UncheckedIOException) {
             return TRANSIENT;
         }
         return BUG;

@@ -1,4 +1,4 @@
-package io.aquatint.trainer;
+package io.aquatint.runtime.store;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,20 +11,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** A folder for the files of one job, gone with it. */
-final class Scratch implements AutoCloseable {
+public final class Scratch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Scratch.class);
 
     private final Path folder;
 
-    Scratch(Path work) {
+    /** @param work the folder in which it is made */
+    public Scratch(Path work) {
         try {
-            this.folder = Files.createTempDirectory(Files.createDirectories(work.resolve("scratch")), "training-");
+            this.folder = Files.createTempDirectory(Files.createDirectories(work.resolve("scratch")), "job-");
         } catch (IOException e) {
             throw new UncheckedIOException("cannot make a folder for scratch files in %s: %s".formatted(work, e), e);
         }
     }
 
-    Path file(String name) {
+    public Path folder() {
+        return folder;
+    }
+
+    public Path file(String name) {
         return folder.resolve(name);
     }
 
