@@ -23,7 +23,12 @@ import java.util.Set;
 final class TrainingCases {
     private TrainingCases() {}
 
-    static void lora(DiffusersFolder model, GoldenCase golden) {
+    /**
+     * Trains as the case did.
+     *
+     * @return the largest error of losses, gradient norms and the adapter as one vector; the case is judged by each layer too
+     */
+    static double lora(DiffusersFolder model, GoldenCase golden) {
         JsonNode meta = golden.meta();
         if (meta.path("full").asBoolean() || meta.path("prior_preservation").asBoolean()) {
             throw new UnsupportedModelException(
@@ -56,9 +61,9 @@ final class TrainingCases {
             try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, initial)) {
                 outcome = train(manager, step, golden, config.takesTextAndTime());
             }
-            golden.compare("losses", outcome.losses());
-            golden.compare("grad_norms", outcome.gradientNorms());
-            compareFinal(layout, outcome.adapter(), golden);
+            double losses = golden.compare("losses", outcome.losses());
+            double norms = golden.compare("grad_norms", outcome.gradientNorms());
+            double adapter = compareFinal(layout, outcome.adapter(), golden);
             if (golden.worst() > ParityRunner.TRAINING_AND_SAMPLING) {
                 float[] nudged = GoldenCase.nextUp(initial);
                 try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, nudged)) {
@@ -66,6 +71,7 @@ final class TrainingCases {
                     golden.remarkSensitivity("every number of the first adapter", outcome.differenceFrom(other));
                 }
             }
+            return Math.max(Math.max(losses, norms), adapter);
         }
     }
 
@@ -144,18 +150,23 @@ final class TrainingCases {
         return new Shape(golden.tensor(name).info().dimensions()).slice(1);
     }
 
-    /** Every layer alone and all of them as one vector. */
-    private static void compareFinal(LoraLayout layout, float[] actual, GoldenCase golden) {
+    /**
+     * Every layer alone and all of them as one vector.
+     *
+     * @return the error of the vector
+     */
+    private static double compareFinal(LoraLayout layout, float[] actual, GoldenCase golden) {
         float[] expected = new float[layout.size()];
         for (LoraLayout.Site site : layout.sites().values()) {
             String name = "final." + site.module() + ".lora.";
             layout.put(expected, site, golden.floats(name + "down.weight"), golden.floats(name + "up.weight"));
         }
-        golden.compare(actual, expected);
+        double whole = golden.compare(actual, expected);
         for (LoraLayout.Site site : layout.sites().values()) {
             golden.compare(layout.down(actual, site), layout.down(expected, site));
             golden.compare(layout.up(actual, site), layout.up(expected, site));
         }
+        return whole;
     }
 
     private static List<String> texts(JsonNode list) {
