@@ -40,7 +40,6 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true)
 final class UploadCommand implements Callable<Integer> {
     private static final URI SOURCE = URI.create("/aquatint/upload");
-    private static final long INLINE_BYTES = 1 << 20;
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -92,7 +91,7 @@ final class UploadCommand implements Callable<Integer> {
 
     private ImageUploaded picture(Path file, ObjectStoreConfig storeConfig) throws IOException {
         String name = String.valueOf(file.getFileName());
-        if (Files.size(file) <= INLINE_BYTES) {
+        if (Files.size(file) <= ImageUploaded.INLINE_BYTES) {
             return new ImageUploaded(dataset, name, caption(file), null, Files.readAllBytes(file), null, null, null);
         }
         String key = "uploads/%s/%s".formatted(dataset, UUID.randomUUID());

@@ -13,4 +13,7 @@ public record ImageUploaded(
         @Nullable String objectKey,
         @Nullable String sha256,
         @Nullable String uploadedBy)
-        implements UploadEvent {}
+        implements UploadEvent {
+    /** So many bytes an event may hold; a larger picture goes to the object store. */
+    public static final int INLINE_BYTES = 1 << 20;
+}

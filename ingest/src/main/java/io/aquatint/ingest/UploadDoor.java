@@ -49,7 +49,7 @@ final class UploadDoor {
     private static final Duration PATIENCE = Duration.ofSeconds(5);
     private static final String WHOLE = "whole form";
 
-    /** Room for {@link UploadRules#INLINE_BYTES} in base64. */
+    /** Room for {@link ImageUploaded#INLINE_BYTES} in base64. */
     private static final long JSON_BYTES = 2 << 20;
 
     private static final String DATASET = "/v1/datasets/:dataset";
@@ -100,9 +100,11 @@ final class UploadDoor {
     private static void expectWholeForm(RoutingContext context) {
         context.request().end().onSuccess(end -> context.vertx().setTimer(PATIENCE.toMillis(), timer -> {
             if (context.get(WHOLE) == null) {
-                context.cancelAndCleanupFileUploads();
+                // The answer first: when the files are given up the body handler fails too, with a reason that helps
+                // nobody.
                 context.fail(new BadRequestException(
                         400, "broken_form", "The form ends before its last file does.", "Send it again, whole."));
+                context.cancelAndCleanupFileUploads();
             }
         }));
         context.next();

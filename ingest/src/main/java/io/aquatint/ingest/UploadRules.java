@@ -8,9 +8,6 @@ import java.util.List;
 
 /** What can be told of an upload without looking at its picture. */
 final class UploadRules {
-    /** What a picture inside an event may have; a larger one goes to the object store. */
-    static final int INLINE_BYTES = 1 << 20;
-
     static final int CAPTION_LENGTH = 2_000;
 
     private static final int KEY_BYTES = 1024;
@@ -29,10 +26,10 @@ final class UploadRules {
             throw malformed("neither bytes nor objectKey is given");
         } else if (inline != null && key != null) {
             throw malformed("both bytes and objectKey are given");
-        } else if (inline != null && inline.length > INLINE_BYTES) {
+        } else if (inline != null && inline.length > ImageUploaded.INLINE_BYTES) {
             throw new RejectedImageException(
                     RejectionReason.TOO_MANY_BYTES,
-                    "%d bytes inside an event; %d are allowed".formatted(inline.length, INLINE_BYTES));
+                    "%d bytes inside an event; %d are allowed".formatted(inline.length, ImageUploaded.INLINE_BYTES));
         }
         if (key != null) {
             checkKey(key);
