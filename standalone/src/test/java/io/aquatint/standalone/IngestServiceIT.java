@@ -76,7 +76,9 @@ final class IngestServiceIT {
                 .on(Topics.TRAINING_REQUESTS, event -> addRequest(event.data()))
                 .on(Topics.DATASET_EVENTS, event -> datasetEvents.add(event.data()));
         tail.start();
-        app = new PlainProducer(INFRASTRUCTURE.broker().bootstrap());
+        app = new PlainProducer(
+                INFRASTRUCTURE.broker().bootstrap(),
+                Map.of("max.request.size", "67108864", "compression.type", "gzip"));
     }
 
     @AfterEach

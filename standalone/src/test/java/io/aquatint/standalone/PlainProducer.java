@@ -2,6 +2,7 @@ package io.aquatint.standalone;
 
 import io.aquatint.events.Topic;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -13,8 +14,14 @@ final class PlainProducer implements AutoCloseable {
     private final KafkaProducer<String, String> producer;
 
     PlainProducer(String bootstrap) {
-        producer = new KafkaProducer<>(
-                Map.of("bootstrap.servers", bootstrap), new StringSerializer(), new StringSerializer());
+        this(bootstrap, Map.of());
+    }
+
+    /** @param settings of Kafka's producer */
+    PlainProducer(String bootstrap, Map<String, Object> settings) {
+        var all = new HashMap<>(settings);
+        all.put("bootstrap.servers", bootstrap);
+        producer = new KafkaProducer<>(all, new StringSerializer(), new StringSerializer());
     }
 
     /** Sends a record and waits until Kafka has it. */

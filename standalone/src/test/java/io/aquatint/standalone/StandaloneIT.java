@@ -20,6 +20,8 @@ import io.aquatint.events.UploadEvent;
 import io.aquatint.runtime.config.HttpConfig;
 import io.aquatint.runtime.kafka.EventTail;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
@@ -108,11 +110,11 @@ final class StandaloneIT {
     }
 
     @Test
-    void aPortThatIsTakenIsNamed() {
-        try (Standalone first = start()) {
-            int taken = first.http().getPort();
-            assertThatThrownBy(() -> Standalone.start(
-                            StandaloneConfig.of(data.resolve("other"), 0, 0, new HttpConfig("localhost", taken))))
+    void aPortThatIsTakenIsNamed() throws Exception {
+        try (var other = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            int taken = other.getLocalPort();
+            assertThatThrownBy(
+                            () -> Standalone.start(StandaloneConfig.of(data, 0, 0, new HttpConfig("localhost", taken))))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining(String.valueOf(taken))
                     .hasMessageContaining("taken");

@@ -2,7 +2,8 @@ package io.aquatint.trainer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.ndarray.BaseNDManager;
+import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
@@ -21,8 +22,10 @@ import io.aquatint.runtime.store.ObjectStoreException;
 import io.aquatint.runtime.store.Sha256;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.io.IOException;
+import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -35,6 +38,7 @@ import java.util.Random;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -131,10 +135,37 @@ abstract class TrainingJobFixture {
         return LoraFormats.read(file);
     }
 
+    /** The arrays of the model and of all that was made below it. DJL itself tells only of a manager's own. */
     static int liveArrays() {
-        return ((PtNDManager) model.get(BaseModels.DEMO).manager())
-                .getManagedArrays()
-                .size();
+        return liveArrays(model.get(BaseModels.DEMO).manager());
+    }
+
+    private static int liveArrays(NDManager manager) {
+        int arrays = 0;
+        try {
+            Field field = BaseNDManager.class.getDeclaredField("resources");
+            field.setAccessible(true);
+            for (Object resource : ((Map<?, ?>) field.get(manager)).values()) {
+                arrays += resource instanceof NDManager below ? liveArrays(below) : 1;
+            }
+        } catch (ReflectiveOperationException e) {
+            throw new LinkageError("this DJL keeps its resources elsewhere", e);
+        }
+        return arrays;
+    }
+
+    /** The most that the process has ever had in memory, where the system tells. */
+    static long residentBytes() throws IOException {
+        Path status = Path.of("/proc/self/status");
+        if (!Files.exists(status)) {
+            return 0;
+        }
+        try (Stream<String> lines = Files.lines(status)) {
+            return lines.filter(line -> line.startsWith("VmHWM:"))
+                    .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("\\D", "")))
+                    .findFirst()
+                    .orElseThrow();
+        }
     }
 
     /** The store, but that it fails to take some keys. */
