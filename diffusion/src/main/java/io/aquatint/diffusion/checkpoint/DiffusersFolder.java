@@ -22,7 +22,7 @@ import java.util.stream.Stream;
  * its weights as safetensors (one file or shards with an index; full precision first, else {@code fp16}, else the only other
  * variant). Pickled weights are refused: loading them can run code.
  */
-public final class DiffusersFolder {
+public final class DiffusersFolder implements ModelSource {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final List<String> STEMS = List.of("diffusion_pytorch_model", "model", "pytorch_model");
     private static final List<String> PICKLED = List.of(".bin", ".ckpt", ".pt", ".pth", ".pkl");
@@ -47,8 +47,38 @@ public final class DiffusersFolder {
         return new DiffusersFolder(path, readObject(path.resolve("model_index.json")));
     }
 
+    @Override
     public Path path() {
         return path;
+    }
+
+    /**
+     * The family, from the pipeline's class and the UNet's config: what sets Stable Diffusion 2's UNet apart from 1's are linear
+     * projections around its transformers and a list of head counts.
+     */
+    @Override
+    public Architecture architecture() {
+        ModelConfig unet = config("unet");
+        boolean textAndTime = unet.has("addition_embed_type");
+        switch (pipelineClass()) {
+            case "StableDiffusionPipeline" -> {
+                if (textAndTime) {
+                    throw unet.unsupported("addition_embed_type", "of a UNet in a StableDiffusionPipeline");
+                }
+                boolean second = unet.flag("use_linear_projection", false) || unet.isList("attention_head_dim");
+                return second ? Architecture.STABLE_DIFFUSION_2 : Architecture.STABLE_DIFFUSION_1;
+            }
+            case "StableDiffusionXLPipeline" -> {
+                if (!textAndTime) {
+                    throw unet.unsupported("addition_embed_type", "of a UNet in a StableDiffusionXLPipeline");
+                }
+                return Architecture.STABLE_DIFFUSION_XL;
+            }
+            default ->
+                throw new UnsupportedModelException(path.resolve("model_index.json") + ": the pipeline _class_name = "
+                        + pipelineClass() + " is not supported; StableDiffusionPipeline (1.x, 2.x) and"
+                        + " StableDiffusionXLPipeline are");
+        }
     }
 
     public JsonNode modelIndex() {
@@ -71,6 +101,7 @@ public final class DiffusersFolder {
         return components;
     }
 
+    @Override
     public boolean has(String component) {
         return components().contains(component);
     }
@@ -91,17 +122,30 @@ public final class DiffusersFolder {
     }
 
     /** A component's {@code config.json}, of the scheduler its {@code scheduler_config.json}. */
+    @Override
     public ModelConfig config(String component) {
         String file = component.equals("scheduler") ? "scheduler_config.json" : "config.json";
         return ModelConfig.read(componentFolder(component).resolve(file));
     }
 
     /**
-     * A component's weights.
+     * A component's weights. Published autoencoders have the legacy names {@code query}, {@code key}, {@code value} and
+     * {@code proj_attn}; they come under today's.
      *
      * @throws CheckpointException where there are none, where they are pickled, or where several variants leave a choice
      */
+    @Override
     public TensorSource weights(String component) {
+        TensorSource stored = storedWeights(component);
+        return component.equals("vae") ? stored.renamed(LegacyNames::current) : stored;
+    }
+
+    @Override
+    public Path tokenizerFolder(String component) {
+        return componentFolder(component);
+    }
+
+    private TensorSource storedWeights(String component) {
         Path folder = componentFolder(component);
         List<String> files = fileNames(folder);
         for (String variant : List.of("", ".fp16")) {

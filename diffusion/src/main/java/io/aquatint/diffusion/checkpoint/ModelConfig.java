@@ -99,6 +99,11 @@ public final class ModelConfig {
         return values;
     }
 
+    /** Whether the value is a list, and no single number or word. */
+    public boolean isList(String key) {
+        return root.path(key).isArray();
+    }
+
     /** How many elements a list has. */
     public int size(String key) {
         return root.path(key).size();
@@ -130,6 +135,12 @@ public final class ModelConfig {
     /** The value of this key is not implemented. */
     public UnsupportedModelException unsupported(String key) {
         return new UnsupportedModelException("%s: %s = %s is not supported".formatted(path, key, root.path(key)));
+    }
+
+    /** The value of this key is not implemented where it stands. */
+    UnsupportedModelException unsupported(String key, String where) {
+        return new UnsupportedModelException(
+                "%s: %s = %s %s is not supported".formatted(path, key, root.path(key), where));
     }
 
     public Path path() {

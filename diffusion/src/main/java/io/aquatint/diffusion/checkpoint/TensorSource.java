@@ -19,11 +19,19 @@ public interface TensorSource {
     /** What this is, for messages: a path. */
     String describe();
 
-    /** The same tensors under other names. */
+    /**
+     * The same tensors under other names.
+     *
+     * @throws CheckpointException if two get one name
+     */
     default TensorSource renamed(UnaryOperator<String> rename) {
         Map<String, String> originals = new LinkedHashMap<>();
         for (String name : names()) {
-            originals.put(rename.apply(name), name);
+            String other = originals.put(rename.apply(name), name);
+            if (other != null) {
+                throw new CheckpointException("%s: %s and %s are two names of one tensor, %s"
+                        .formatted(describe(), other, name, rename.apply(name)));
+            }
         }
         TensorSource original = this;
         return new TensorSource() {

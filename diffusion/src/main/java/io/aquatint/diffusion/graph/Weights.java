@@ -18,27 +18,38 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** The weights of a network on a device, in float32, by their names in the checkpoint. Owns their memory. */
+/**
+ * The weights of a network on a device, all in one precision, by their names in the checkpoint. Owns their memory. Loading them
+ * takes their size there and some megabytes outside the heap; the heap stays as it is.
+ */
 public final class Weights implements AutoCloseable {
     /** DJL passes arrays of a name that ends so as one list. */
     private static final String LIST_ARGUMENT = "weights[]";
 
     private final NDManager manager;
     private final Map<String, PtNDArray> arrays;
+    private final Precision precision;
 
-    private Weights(NDManager manager, Map<String, PtNDArray> arrays) {
+    private Weights(NDManager manager, Map<String, PtNDArray> arrays, Precision precision) {
         this.manager = manager;
         this.arrays = arrays;
+        this.precision = precision;
     }
 
     /**
-     * Loads all weights that a network names.
+     * Loads all weights that a network names, in float32.
      *
      * @param ignored names that may stand in the file though no network uses them
      * @throws CheckpointException if the file lacks any or has others; the message names them
      */
     public static Weights load(NDManager parent, TensorSource source, Collection<String> names, Set<String> ignored) {
-        return load(parent, source, names, Map.of(), ignored);
+        return load(parent, source, names, Map.of(), ignored, Precision.FP32);
+    }
+
+    /** The same in float32. */
+    public static Weights load(
+            NDManager parent, TensorSource source, Map<String, List<Long>> shapes, Set<String> ignored) {
+        return load(parent, source, shapes, ignored, Precision.FP32);
     }
 
     /**
@@ -46,11 +57,17 @@ public final class Weights implements AutoCloseable {
      *
      * @param shapes what the network names, and the shapes that it needs
      * @param ignored names that may stand in the file though no network uses them
+     * @param precision of the arrays, whatever the file has; arrays of bfloat16 are opaque to DJL, which has no such type: their
+     *     data type must not be asked for
      * @throws CheckpointException if the file lacks any, has others or has any in another shape; the message names all of them
      */
     public static Weights load(
-            NDManager parent, TensorSource source, Map<String, List<Long>> shapes, Set<String> ignored) {
-        return load(parent, source, shapes.keySet(), shapes, ignored);
+            NDManager parent,
+            TensorSource source,
+            Map<String, List<Long>> shapes,
+            Set<String> ignored,
+            Precision precision) {
+        return load(parent, source, shapes.keySet(), shapes, ignored, precision);
     }
 
     private static Weights load(
@@ -58,7 +75,26 @@ public final class Weights implements AutoCloseable {
             TensorSource source,
             Collection<String> names,
             Map<String, List<Long>> shapes,
-            Set<String> ignored) {
+            Set<String> ignored,
+            Precision precision) {
+        check(source, names, shapes, ignored);
+        NDManager manager = parent.newSubManager();
+        Map<String, PtNDArray> arrays = new LinkedHashMap<>();
+        try (WeightLoader loader = new WeightLoader(manager, precision)) {
+            for (String name : names) {
+                PtNDArray array = loader.load(manager, name, source.read(name));
+                array.setName(LIST_ARGUMENT);
+                arrays.put(name, array);
+            }
+        } catch (RuntimeException e) {
+            manager.close();
+            throw e;
+        }
+        return new Weights(manager, arrays, precision);
+    }
+
+    private static void check(
+            TensorSource source, Collection<String> names, Map<String, List<Long>> shapes, Set<String> ignored) {
         Set<String> missing = new TreeSet<>(names);
         missing.removeAll(source.names());
         Set<String> extra = new TreeSet<>(source.names());
@@ -84,24 +120,11 @@ public final class Weights implements AutoCloseable {
             }
             throw new CheckpointException(source.describe() + ": " + String.join("; ", problems));
         }
-        NDManager manager = parent.newSubManager();
-        Map<String, PtNDArray> arrays = new LinkedHashMap<>();
-        try {
-            for (String name : names) {
-                PtNDArray array = (PtNDArray) toDevice(manager, source.read(name));
-                array.setName(LIST_ARGUMENT);
-                arrays.put(name, array);
-            }
-        } catch (RuntimeException e) {
-            manager.close();
-            throw e;
-        }
-        return new Weights(manager, arrays);
     }
 
     /** No weights: for graphs that name none. */
     public static Weights none(NDManager parent) {
-        return new Weights(parent.newSubManager(), Map.of());
+        return new Weights(parent.newSubManager(), Map.of(), Precision.FP32);
     }
 
     /** A tensor as an array on the manager's device: integers as int64, all else as float32. */
@@ -138,7 +161,11 @@ public final class Weights implements AutoCloseable {
             array.setName(LIST_ARGUMENT);
             replaced.put(name, (PtNDArray) array);
         });
-        return new Weights(owner, replaced);
+        return new Weights(owner, replaced, precision);
+    }
+
+    public Precision precision() {
+        return precision;
     }
 
     /** The array of a weight, which stays this object's. */

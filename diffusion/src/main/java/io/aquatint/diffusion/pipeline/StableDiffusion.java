@@ -72,7 +72,7 @@ public final class StableDiffusion implements AutoCloseable {
                 folder.weights("text_encoder"),
                 textEncoder.weightShapes(),
                 Set.of("text_model.embeddings.position_ids"));
-        TensorSource vae = folder.weights("vae").renamed(AutoencoderKl::currentName);
+        TensorSource vae = folder.weights("vae");
         this.vaeWeights = Weights.load(manager, vae, vaeShapes, Set.of());
         this.unetWeights = Weights.load(manager, folder.weights("unet"), unet.weightShapes(), Set.of());
     }

@@ -3,13 +3,10 @@ package io.aquatint.diffusion.vae;
 import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Value;
 import java.util.List;
-import java.util.Map;
 
 /** The autoencoder between pictures and latents, as diffusers' AutoencoderKL. No scaling factor is applied here. */
 public final class AutoencoderKl {
     private static final double EPSILON = 1e-6;
-    private static final Map<String, String> LEGACY_NAMES =
-            Map.of("query", "to_q", "key", "to_k", "value", "to_v", "proj_attn", "to_out.0");
 
     private final AutoencoderKlConfig config;
 
@@ -22,18 +19,6 @@ public final class AutoencoderKl {
 
     public AutoencoderKl(AutoencoderKlConfig config) {
         this.config = config;
-    }
-
-    /** The name of a weight as diffusers writes it today; published files have {@code query}, {@code proj_attn} and so on. */
-    public static String currentName(String name) {
-        if (!name.contains("mid_block.attentions.")) {
-            return name;
-        }
-        String[] parts = name.split("\\.");
-        String layer = parts[parts.length - 2];
-        return LEGACY_NAMES.containsKey(layer)
-                ? name.replace("." + layer + ".", "." + LEGACY_NAMES.get(layer) + ".")
-                : name;
     }
 
     /** @param image [b, 3, H, W] in -1 to 1 */

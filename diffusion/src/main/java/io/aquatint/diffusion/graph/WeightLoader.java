@@ -1,0 +1,102 @@
+package io.aquatint.diffusion.graph;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtNDArray;
+import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.DType;
+import io.aquatint.diffusion.checkpoint.TensorData;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.EnumMap;
+import java.util.Map;
+
+/**
+ * Brings tensors from files to a device: piece by piece through one buffer outside the heap, and converted on the device. What
+ * is taken besides the arrays themselves is that buffer, whatever the size of the model.
+ */
+final class WeightLoader implements AutoCloseable {
+    /** A multiple of every element's size. */
+    static final int PIECE_BYTES = 16 << 20;
+
+    private final NDManager scope;
+    private final ByteBuffer piece = ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.nativeOrder());
+    private final Map<DType, CompiledGraph> fills = new EnumMap<>(DType.class);
+    private final CompiledGraph allocate;
+    private final Weights none;
+
+    WeightLoader(NDManager parent, Precision precision) {
+        this.scope = parent.newSubManager();
+        Graph graph = new Graph();
+        graph.returns(graph.op("torch.empty_like(%s, dtype=%s)", graph.input("like"), precision.scalarType()));
+        this.allocate = CompiledGraph.compile(scope, graph);
+        this.none = Weights.none(scope);
+    }
+
+    /** @param owner owns the array, which has the shape of the tensor and this loader's precision */
+    PtNDArray load(NDManager owner, String name, TensorData tensor) {
+        PtNDArray array;
+        try (NDArray like = scope.create(new Shape(tensor.info().dimensions()), DataType.FLOAT16)) {
+            array = (PtNDArray) allocate.run(owner, none, like).get(0);
+        }
+        try {
+            CompiledGraph fill = fills.computeIfAbsent(tensor.info().dtype(), this::compileFill);
+            ByteBuffer bytes = tensor.bytes();
+            for (int at = 0; at < bytes.limit(); at += PIECE_BYTES) {
+                int size = Math.min(PIECE_BYTES, bytes.limit() - at);
+                piece.clear().put(0, bytes, at, size).limit(size);
+                try (NDManager step = scope.newSubManager()) {
+                    NDArray stored = step.create(piece, new Shape(size), DataType.UINT8);
+                    NDArray begin =
+                            step.create((long) at / tensor.info().dtype().bytes());
+                    fill.run(step, none, array, stored, begin);
+                }
+            }
+            return array;
+        } catch (InternalError e) { // what the virtual machine throws where a mapped file has become shorter
+            array.close();
+            throw new CheckpointException(
+                    "the file of " + name + " became shorter while it was read; it must stay as it is", e);
+        } catch (RuntimeException e) {
+            array.close();
+            throw e;
+        }
+    }
+
+    /** Writes a piece of stored bytes, [n] of uint8, over the elements of an array from {@code begin} on. */
+    private CompiledGraph compileFill(DType dtype) {
+        Graph graph = new Graph();
+        Value array = graph.input("array");
+        Value stored = graph.input("stored");
+        Value begin = graph.input("begin");
+        Value elements = graph.op("torch.view_copy(%s, dtype=%s)", stored, scalarType(dtype));
+        Value flat = graph.op("torch.view(%s, [-1])", array);
+        Value target = graph.op("torch.narrow(%s, 0, int(%s), torch.size(%s, 0))", flat, begin, elements);
+        graph.op("torch.copy_(%s, %s)", target, elements);
+        graph.returns();
+        return CompiledGraph.compile(scope, graph);
+    }
+
+    /** PyTorch's number of a stored element type. */
+    private static int scalarType(DType dtype) {
+        return switch (dtype) {
+            case U8 -> 0;
+            case I8 -> 1;
+            case I16 -> 2;
+            case I32 -> 3;
+            case I64 -> 4;
+            case F16 -> 5;
+            case F32 -> 6;
+            case F64 -> 7;
+            case BOOL -> 11;
+            case BF16 -> 15;
+        };
+    }
+
+    @Override
+    public void close() {
+        scope.close();
+    }
+}
