@@ -4,12 +4,15 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import com.fasterxml.jackson.databind.JsonNode;
 import io.aquatint.diffusion.checkpoint.DiffusersFolder;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
+import io.aquatint.diffusion.pipeline.PromptEmbedding;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
+import io.aquatint.diffusion.pipeline.TimeIds;
 import io.aquatint.diffusion.pipeline.WeightedLora;
 import io.aquatint.diffusion.scheduler.NoiseSchedule;
 import io.aquatint.diffusion.scheduler.Sampler;
@@ -17,6 +20,7 @@ import io.aquatint.diffusion.scheduler.SamplingPlan;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /** Whole pictures: prompt, guidance, sampler, decoder. */
@@ -93,20 +97,33 @@ final class TextToImageCases {
         NoiseSchedule schedule = NoiseSchedule.of(folder.config("scheduler"));
         SamplingPlan plan = kind.of(schedule).plan(golden.meta("steps").asInt());
         float guidance = (float) golden.meta("guidance_scale").asDouble();
-        NDArray context = model.encodeText(
+        PromptEmbedding prompts = model.encodeText(
                 scope,
                 List.of(
                         golden.meta().path("negative_prompt").asText(""),
                         golden.meta("prompt").asText()));
+        NDArray timeIds = TimeIds.array(scope, Collections.nCopies(2, timeIds(golden)));
         NDArray initial = noise.mul((float) plan.initialNoiseSigma());
         return plan.sample(initial, (input, timestep) -> {
             NDManager step = input.getManager();
             NDArray twice = input.concat(input, 0);
             NDArray timesteps = step.full(new Shape(2), (float) timestep);
-            NDList halves = model.predict(step, twice, timesteps, context).split(2);
+            NDList halves =
+                    model.predict(step, twice, timesteps, prompts, timeIds).split(2);
             NDArray difference = halves.get(1).sub(halves.get(0));
             return halves.get(0).add(difference.mul(guidance));
         });
+    }
+
+    private static TimeIds timeIds(GoldenCase golden) {
+        JsonNode ids = golden.meta().path("time_ids");
+        return new TimeIds(
+                ids.path(0).asInt(),
+                ids.path(1).asInt(),
+                ids.path(2).asInt(),
+                ids.path(3).asInt(),
+                ids.path(4).asInt(),
+                ids.path(5).asInt());
     }
 
     /** [1, height, width, 3] in 0 to 1. */

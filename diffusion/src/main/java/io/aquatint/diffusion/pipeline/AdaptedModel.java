@@ -9,16 +9,16 @@ import java.util.List;
 public final class AdaptedModel implements AutoCloseable {
     private final StableDiffusion model;
     private final Weights unetWeights;
-    private final Weights textWeights;
+    private final List<Weights> textWeights;
 
-    AdaptedModel(StableDiffusion model, Weights unetWeights, Weights textWeights) {
+    AdaptedModel(StableDiffusion model, Weights unetWeights, List<Weights> textWeights) {
         this.model = model;
         this.unetWeights = unetWeights;
-        this.textWeights = textWeights;
+        this.textWeights = List.copyOf(textWeights);
     }
 
-    /** Prompts to [prompts, tokens, c]. */
-    public NDArray encodeText(NDManager outputs, List<String> prompts) {
+    /** Encodes prompts; the arrays are in the given manager. */
+    public PromptEmbedding encodeText(NDManager outputs, List<String> prompts) {
         return model.encodeText(outputs, textWeights, prompts);
     }
 
@@ -27,15 +27,17 @@ public final class AdaptedModel implements AutoCloseable {
      *
      * @param sample [b, latentChannels, h, w]
      * @param timestep [b]
-     * @param context [b, tokens, c]
+     * @param prompts b of them
+     * @param timeIds [b, 6], see {@link TimeIds}; a model that is not told of sizes does not look at them
      */
-    public NDArray predict(NDManager outputs, NDArray sample, NDArray timestep, NDArray context) {
-        return model.predict(outputs, unetWeights, sample, timestep, context);
+    public NDArray predict(
+            NDManager outputs, NDArray sample, NDArray timestep, PromptEmbedding prompts, NDArray timeIds) {
+        return model.predict(outputs, unetWeights, sample, timestep, prompts, timeIds);
     }
 
     @Override
     public void close() {
         unetWeights.close();
-        textWeights.close();
+        textWeights.forEach(Weights::close);
     }
 }

@@ -3,9 +3,9 @@ package io.aquatint.diffusion.pipeline;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import io.aquatint.diffusion.checkpoint.DiffusersFolder;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.LoraPair;
-import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
 import io.aquatint.diffusion.graph.Weights;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,26 +15,30 @@ import java.util.Map;
 final class LoraFusion {
     private LoraFusion() {}
 
+    /** @throws IllegalArgumentException if an adapter is for a component that the model has not */
+    static void check(StableDiffusion model, List<WeightedLora> adapters) {
+        boolean two = model.textEncoders().size() > 1;
+        if (!two && adapters.stream().anyMatch(lora -> lora.adapter().component() == Component.TEXT_ENCODER_2)) {
+            throw new IllegalArgumentException("the adapter is for SDXL: %s has no second text encoder to adapt"
+                    .formatted(model.source().path()));
+        }
+    }
+
     /**
      * The weights with all adapters of one component.
+     *
+     * @param component the folder in diffusers layout, for example {@code unet}
      *
      * @throws io.aquatint.diffusion.checkpoint.CheckpointException if an adapter does not fit the model
      */
     static Weights fuse(
-            NDManager parent,
-            Weights weights,
-            DiffusersFolder folder,
-            LoraWeights.Component component,
-            List<WeightedLora> adapters) {
+            NDManager parent, Weights weights, ModelSource source, String component, List<WeightedLora> adapters) {
         NDManager manager = parent.newSubManager();
         try {
             Map<String, NDArray> fused = new LinkedHashMap<>();
             for (WeightedLora weighted : adapters) {
-                if (weighted.adapter().component() == LoraWeights.Component.TEXT_ENCODER_2) {
-                    throw new IllegalArgumentException("this model has no second text encoder to adapt");
-                }
-                if (weighted.adapter().component() == component) {
-                    weighted.adapter().verifyAgainst(folder.weights(component.folder()));
+                if (weighted.adapter().component().folder().equals(component)) {
+                    weighted.adapter().verifyAgainst(source.weights(component));
                     weighted.adapter().modules().forEach((module, pair) -> {
                         String name = module + ".weight";
                         NDArray weight = fused.containsKey(name) ? fused.get(name) : weights.get(name);

@@ -1,12 +1,12 @@
 package io.aquatint.diffusion.pipeline;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
-import io.aquatint.diffusion.checkpoint.DiffusersFolder;
-import io.aquatint.diffusion.checkpoint.LoraWeights;
-import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.diffusion.checkpoint.Architecture;
+import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
@@ -14,99 +14,111 @@ import io.aquatint.diffusion.graph.Value;
 import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.scheduler.NoiseSchedule;
 import io.aquatint.diffusion.text.ClipTextConfig;
-import io.aquatint.diffusion.text.ClipTextModel;
-import io.aquatint.diffusion.text.ClipTokenizer;
 import io.aquatint.diffusion.unet.UNet2DConditionConfig;
 import io.aquatint.diffusion.unet.UNet2DConditionModel;
 import io.aquatint.diffusion.vae.AutoencoderKl;
 import io.aquatint.diffusion.vae.AutoencoderKlConfig;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Stable Diffusion 1.x in diffusers layout: tokenizer, text encoder, autoencoder and UNet, in float32. Owns their native memory;
+ * Stable Diffusion 1.x, 2.x or XL: tokenizers, text encoders, autoencoder and UNet, in float32. Owns their native memory;
  * {@link #close} frees all of it. Not for several threads at once.
  */
 public final class StableDiffusion implements AutoCloseable {
-    private final DiffusersFolder folder;
+    private final ModelSource source;
+    private final Architecture architecture;
     private final NDManager manager;
-    private final ClipTokenizer tokenizer;
     private final AutoencoderKlConfig vaeConfig;
     private final UNet2DConditionConfig unetConfig;
     private final NoiseSchedule noiseSchedule;
-    private final CompiledGraph textEncoder;
+    private final List<TextEncoder> textEncoders = new ArrayList<>();
     private final CompiledGraph vaeEncoder;
     private final CompiledGraph vaeDecoder;
     private final CompiledGraph unet;
-    private final Weights textWeights;
     private final Weights vaeWeights;
     private final Weights unetWeights;
 
     /** The mean and the logarithm of the variance of latents, [b, latentChannels, h, w], not scaled. */
     public record Moments(NDArray mean, NDArray logvar) {}
 
-    private StableDiffusion(DiffusersFolder folder, NDManager manager, ClipTokenizer tokenizer) {
-        this.folder = folder;
+    private StableDiffusion(ModelSource source, NDManager manager) {
+        this.source = source;
+        this.architecture = source.architecture();
         this.manager = manager;
-        this.tokenizer = tokenizer;
-        this.vaeConfig = AutoencoderKlConfig.from(folder.config("vae"));
-        this.unetConfig = UNet2DConditionConfig.from(folder.config("unet"));
-        this.noiseSchedule = NoiseSchedule.of(folder.config("scheduler"));
-        if (unetConfig.takesTextAndTime()) {
-            throw new UnsupportedModelException(folder.path() + ": a UNet with text and time ids (SDXL) in a "
-                    + folder.pipelineClass() + " is not supported");
+        this.vaeConfig = AutoencoderKlConfig.from(source.config("vae"));
+        this.unetConfig = UNet2DConditionConfig.from(source.config("unet"));
+        this.noiseSchedule = NoiseSchedule.of(source.config("scheduler"));
+        boolean xl = architecture == Architecture.STABLE_DIFFUSION_XL;
+        try {
+            textEncoders.add(TextEncoder.load(manager, source, "", xl));
+            if (xl) {
+                textEncoders.add(TextEncoder.load(manager, source, "_2", true));
+            }
+            checkConditioning(xl);
+            this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig));
+            this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig));
+            this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig));
+            Map<String, List<Long>> vaeShapes = new LinkedHashMap<>(vaeEncoder.weightShapes());
+            vaeShapes.putAll(vaeDecoder.weightShapes());
+            this.vaeWeights = Weights.load(manager, source.weights("vae"), vaeShapes, Set.of());
+            this.unetWeights = Weights.load(manager, source.weights("unet"), unet.weightShapes(), Set.of());
+        } catch (RuntimeException e) {
+            close();
+            throw e;
         }
-        this.textEncoder =
-                CompiledGraph.compile(manager, textGraph(ClipTextConfig.from(folder.config("text_encoder"))));
-        this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig));
-        this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig));
-        this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig));
-        Map<String, List<Long>> vaeShapes = new LinkedHashMap<>(vaeEncoder.weightShapes());
-        vaeShapes.putAll(vaeDecoder.weightShapes());
-        this.textWeights = Weights.load(
-                manager,
-                folder.weights("text_encoder"),
-                textEncoder.weightShapes(),
-                Set.of("text_model.embeddings.position_ids"));
-        TensorSource vae = folder.weights("vae");
-        this.vaeWeights = Weights.load(manager, vae, vaeShapes, Set.of());
-        this.unetWeights = Weights.load(manager, folder.weights("unet"), unet.weightShapes(), Set.of());
+    }
+
+    /** Loads a diffusers folder. */
+    public static StableDiffusion load(Path path) {
+        return load(ModelSource.open(path));
     }
 
     /**
      * Loads a model on DJL's default device.
      *
-     * @throws io.aquatint.diffusion.checkpoint.CheckpointException if files are missing, or tensors missing, extra or of another
-     *     shape than the config says; the message names all of a component
+     * @throws CheckpointException if files are missing, if tensors are missing, extra or of another shape than the config says
+     *     (the message names all of a component), or if the components do not belong together
      * @throws UnsupportedModelException for what is not implemented, by name
      */
-    public static StableDiffusion load(Path path) {
-        DiffusersFolder folder = DiffusersFolder.open(path);
-        if (!folder.pipelineClass().equals("StableDiffusionPipeline")) {
-            throw new UnsupportedModelException(
-                    path + ": the pipeline _class_name = " + folder.pipelineClass() + " is not supported");
-        }
-        ClipTokenizer tokenizer = ClipTokenizer.load(folder.componentFolder("tokenizer"));
+    public static StableDiffusion load(ModelSource source) {
         NDManager manager = NDManager.newBaseManager("PyTorch");
         try {
-            return new StableDiffusion(folder, manager, tokenizer);
+            return new StableDiffusion(source, manager);
         } catch (RuntimeException e) {
             manager.close();
-            tokenizer.close();
             throw e;
         }
     }
 
-    private static Graph textGraph(ClipTextConfig config) {
-        Graph graph = new Graph();
-        graph.returns(new ClipTextModel(config)
-                .forward(graph, graph.input("input_ids"))
-                .lastHiddenState());
-        return graph;
+    /** Whether the text encoders make what the UNet takes: a network of other sizes fails late, and says less. */
+    private void checkConditioning(boolean xl) {
+        int context = textEncoders.stream()
+                .mapToInt(encoder -> encoder.config().hiddenSize())
+                .sum();
+        if (context != unetConfig.crossAttentionDim()) {
+            throw new CheckpointException("%s: the hidden_size of the text encoders is %d in all, but the UNet's cross_attention_dim %d"
+                    .formatted(source.path(), context, unetConfig.crossAttentionDim()));
+        }
+        if (xl) {
+            ClipTextConfig second = textEncoders.get(1).config();
+            if (!second.projected()) {
+                throw new UnsupportedModelException(
+                        source.path() + ": a text_encoder_2 that is no CLIPTextModelWithProjection is not supported");
+            }
+            int added = second.projectionDim() + TimeIds.COUNT * unetConfig.timeIdChannels();
+            if (added != unetConfig.addedChannels()) {
+                throw new CheckpointException(
+                        "%s: the UNet's projection_class_embeddings_input_dim is %d, but text_encoder_2 and time ids make %d"
+                                .formatted(source.path(), unetConfig.addedChannels(), added));
+            }
+        }
     }
 
     private static Graph encoderGraph(AutoencoderKlConfig config) {
@@ -127,7 +139,9 @@ public final class StableDiffusion implements AutoCloseable {
         Value sample = graph.input("sample");
         Value timestep = graph.input("timestep");
         Value context = graph.input("context");
-        graph.returns(new UNet2DConditionModel(config).forward(graph, sample, timestep, context, null, null));
+        @Nullable Value textEmbeds = config.takesTextAndTime() ? graph.input("text_embeds") : null;
+        @Nullable Value timeIds = config.takesTextAndTime() ? graph.input("time_ids") : null;
+        graph.returns(new UNet2DConditionModel(config).forward(graph, sample, timestep, context, textEmbeds, timeIds));
         return graph;
     }
 
@@ -136,12 +150,18 @@ public final class StableDiffusion implements AutoCloseable {
         return manager;
     }
 
-    public DiffusersFolder folder() {
-        return folder;
+    /** Where the model came from. */
+    public ModelSource source() {
+        return source;
     }
 
-    public ClipTokenizer tokenizer() {
-        return tokenizer;
+    public Architecture architecture() {
+        return architecture;
+    }
+
+    /** One, or SDXL's two, in the order in which their states are joined. */
+    public List<TextEncoder> textEncoders() {
+        return List.copyOf(textEncoders);
     }
 
     public AutoencoderKlConfig vaeConfig() {
@@ -162,18 +182,31 @@ public final class StableDiffusion implements AutoCloseable {
         return unetWeights;
     }
 
-    /** Prompts to [prompts, tokens, c]. */
-    public NDArray encodeText(NDManager outputs, List<String> prompts) {
-        return encodeText(outputs, textWeights, prompts);
+    /**
+     * Encodes prompts. SD 1.x and 2.x: the text encoder's last state. SDXL: both text encoders' penultimate states, joined,
+     * and the second one's pooled and projected state.
+     */
+    public PromptEmbedding encodeText(NDManager outputs, List<String> prompts) {
+        return encodeText(
+                outputs, textEncoders.stream().map(TextEncoder::weights).toList(), prompts);
     }
 
-    NDArray encodeText(NDManager outputs, Weights weights, List<String> prompts) {
-        int length = tokenizer.maxLength();
-        long[] ids = prompts.stream()
-                .flatMapToLong(prompt -> Arrays.stream(tokenizer.encode(prompt)))
-                .toArray();
-        try (NDArray input = manager.create(ids, new Shape(prompts.size(), length))) {
-            return textEncoder.run(outputs, weights, input).get(0);
+    PromptEmbedding encodeText(NDManager outputs, List<Weights> weights, List<String> prompts) {
+        try (NDManager scope = outputs.newSubManager()) {
+            NDList states = new NDList();
+            @Nullable NDArray pooled = null;
+            for (int i = 0; i < textEncoders.size(); i++) {
+                PromptEmbedding encoded = textEncoders.get(i).encode(scope, weights.get(i), prompts);
+                states.add(encoded.context());
+                pooled = encoded.pooled();
+            }
+            NDArray context = states.size() == 1 ? states.get(0) : NDArrays.concat(states, 2);
+            context.attach(outputs);
+            if (pooled == null || !unetConfig.takesTextAndTime()) {
+                return new PromptEmbedding(context, null);
+            }
+            pooled.attach(outputs);
+            return new PromptEmbedding(context, pooled);
         }
     }
 
@@ -188,18 +221,33 @@ public final class StableDiffusion implements AutoCloseable {
         return vaeDecoder.run(outputs, vaeWeights, latents).get(0);
     }
 
-    NDArray predict(NDManager outputs, Weights weights, NDArray sample, NDArray timestep, NDArray context) {
-        return unet.run(outputs, weights, sample, timestep, context).get(0);
+    NDArray predict(
+            NDManager outputs,
+            Weights weights,
+            NDArray sample,
+            NDArray timestep,
+            PromptEmbedding prompts,
+            NDArray timeIds) {
+        if (!unetConfig.takesTextAndTime()) {
+            return unet.run(outputs, weights, sample, timestep, prompts.context())
+                    .get(0);
+        }
+        NDArray pooled = Objects.requireNonNull(prompts.pooled(), "the prompts of another model: no pooled state");
+        return unet.run(outputs, weights, sample, timestep, prompts.context(), pooled, timeIds)
+                .get(0);
     }
 
     /** The model with adapters added; the model itself stays as it is. */
     public AdaptedModel adapted(List<WeightedLora> adapters) {
-        Weights text = LoraFusion.fuse(manager, textWeights, folder, LoraWeights.Component.TEXT_ENCODER, adapters);
+        LoraFusion.check(this, adapters);
+        List<Weights> text = new ArrayList<>();
         try {
-            return new AdaptedModel(
-                    this, LoraFusion.fuse(manager, unetWeights, folder, LoraWeights.Component.UNET, adapters), text);
+            for (TextEncoder encoder : textEncoders) {
+                text.add(LoraFusion.fuse(manager, encoder.weights(), source, encoder.component(), adapters));
+            }
+            return new AdaptedModel(this, LoraFusion.fuse(manager, unetWeights, source, "unet", adapters), text);
         } catch (RuntimeException e) {
-            text.close();
+            text.forEach(Weights::close);
             throw e;
         }
     }
@@ -207,6 +255,6 @@ public final class StableDiffusion implements AutoCloseable {
     @Override
     public void close() {
         manager.close();
-        tokenizer.close();
+        textEncoders.forEach(encoder -> encoder.tokenizer().close());
     }
 }

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.aquatint.diffusion.scheduler.SamplingPlan;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 
 /** From a prompt to a picture, as diffusers' StableDiffusionPipeline. */
@@ -65,7 +66,9 @@ public final class TextToImage {
         try (NDManager scope = noise.getManager().newSubManager()) {
             List<String> prompts =
                     guided ? List.of(request.negativePrompt(), request.prompt()) : List.of(request.prompt());
-            NDArray context = adapted.encodeText(scope, prompts); // [1 or 2, tokens, c]
+            PromptEmbedding embedding = adapted.encodeText(scope, prompts); // 1 or 2
+            TimeIds size = TimeIds.of(request.width(), request.height());
+            NDArray timeIds = TimeIds.array(scope, Collections.nCopies(prompts.size(), size));
             NDArray initial = noise.mul((float) plan.initialNoiseSigma());
             initial.attach(scope);
             NDArray latent = plan.sample(initial, (sample, timestep) -> {
@@ -73,7 +76,7 @@ public final class TextToImage {
                 float[] timesteps = new float[prompts.size()];
                 Arrays.fill(timesteps, (float) timestep);
                 NDArray input = guided ? NDArrays.concat(new NDList(sample, sample)) : sample;
-                NDArray output = adapted.predict(step, input, step.create(timesteps), context);
+                NDArray output = adapted.predict(step, input, step.create(timesteps), embedding, timeIds);
                 return guided ? guide(output, request.guidanceScale()) : output;
             });
             latent.attach(noise.getManager());

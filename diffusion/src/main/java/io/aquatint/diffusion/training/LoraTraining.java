@@ -8,16 +8,18 @@ import io.aquatint.diffusion.adapter.LoraLayout;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
-import io.aquatint.diffusion.checkpoint.ModelConfig;
 import io.aquatint.diffusion.checkpoint.SafetensorsFile;
 import io.aquatint.diffusion.checkpoint.SafetensorsWriter;
 import io.aquatint.diffusion.checkpoint.TensorData;
 import io.aquatint.diffusion.pipeline.Picture;
+import io.aquatint.diffusion.pipeline.PromptEmbedding;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
+import io.aquatint.diffusion.pipeline.TimeIds;
 import io.aquatint.diffusion.scheduler.LearningRateSchedule;
 import io.aquatint.diffusion.scheduler.NoiseSchedule;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,11 +42,12 @@ public final class LoraTraining implements AutoCloseable {
     private final List<Example> examples;
     private final Shape latentShape;
     private final Shape contextShape;
+    private final TimeIds timeIds;
     private final LoraStep lora;
     private int step;
 
-    /** A picture's latent distribution, already scaled, and its caption's embedding. */
-    private record Example(float[] mean, float[] deviation, float[] context) {}
+    /** A picture's latent distribution, already scaled, and its caption's embedding; pooled is empty where a model has none. */
+    private record Example(float[] mean, float[] deviation, float[] context, float[] pooled) {}
 
     /** @param step how many steps are done
      *  @param gradientNorm before clipping */
@@ -58,9 +61,8 @@ public final class LoraTraining implements AutoCloseable {
         checkSizes(model, examples);
         this.config = config;
         this.learningRates = config.schedule();
-        this.noiseSchedule = NoiseSchedule.of(
-                ModelConfig.read(model.folder().componentFolder("scheduler").resolve("scheduler_config.json")));
-        this.layout = LoraLayout.of(model.folder().weights("unet"), lora);
+        this.noiseSchedule = model.noiseSchedule();
+        this.layout = LoraLayout.of(model.source().weights("unet"), lora);
         this.random = new StepRandom(config.seed(), examples.size());
         this.manager = model.manager().newSubManager();
         Picture first = examples.get(0).picture();
@@ -68,9 +70,11 @@ public final class LoraTraining implements AutoCloseable {
         int channels = model.vaeConfig().latentChannels();
         this.latentShape = new Shape(config.batchSize(), channels, first.height() / factor, first.width() / factor);
         this.examples = encode(model, examples);
-        int tokens = model.tokenizer().maxLength();
-        this.contextShape =
-                new Shape(config.batchSize(), tokens, this.examples.get(0).context().length / tokens);
+        this.contextShape = new Shape(
+                config.batchSize(),
+                model.textEncoders().get(0).tokenizer().maxLength(),
+                model.unetConfig().crossAttentionDim());
+        this.timeIds = TimeIds.of(first.width(), first.height());
         this.lora = new LoraStep(
                 manager,
                 model.unetConfig(),
@@ -131,12 +135,13 @@ public final class LoraTraining implements AutoCloseable {
                 Picture picture = example.picture();
                 NDArray image = scope.create(picture.toPlanes(), new Shape(1, 3, picture.height(), picture.width()));
                 StableDiffusion.Moments moments = model.encodeImages(scope, image);
-                float[] context =
-                        model.encodeText(scope, List.of(example.caption())).toFloatArray();
+                PromptEmbedding caption = model.encodeText(scope, List.of(example.caption()));
+                NDArray pooled = caption.pooled();
                 encoded.add(new Example(
                         moments.mean().mul(scale).toFloatArray(),
                         moments.logvar().mul(0.5f).exp().mul(scale).toFloatArray(),
-                        context));
+                        caption.context().toFloatArray(),
+                        pooled == null ? new float[0] : pooled.toFloatArray()));
             }
         }
         return encoded;
@@ -158,6 +163,8 @@ public final class LoraTraining implements AutoCloseable {
         float[] noisy = new float[batch * size];
         float[] target = new float[batch * size];
         float[] context = new float[batch * contextSize];
+        int pooledSize = examples.get(0).pooled().length;
+        float[] pooled = new float[batch * pooledSize];
         long[] timesteps = new long[batch];
         float[] lossWeights = new float[batch];
         SplittableRandom numbers = random.of(step);
@@ -177,6 +184,7 @@ public final class LoraTraining implements AutoCloseable {
                 target[b * size + i] = clean * latent[i] + random * noise[i];
             }
             System.arraycopy(example.context(), 0, context, b * contextSize, contextSize);
+            System.arraycopy(example.pooled(), 0, pooled, b * pooledSize, pooledSize);
             timesteps[b] = timestep;
             Double gamma = config.minSnrGamma();
             lossWeights[b] = gamma == null ? 1 : (float) noiseSchedule.minSnrWeight(timestep, gamma);
@@ -189,7 +197,9 @@ public final class LoraTraining implements AutoCloseable {
                             scope.create(target, latentShape),
                             scope.create(timesteps),
                             scope.create(context, contextShape),
-                            scope.create(lossWeights)),
+                            scope.create(lossWeights),
+                            scope.create(pooled, new Shape(batch, pooledSize)),
+                            TimeIds.array(scope, Collections.nCopies(batch, timeIds))),
                     rate);
             step++;
             if (!Float.isFinite(result.loss()) || !Float.isFinite(result.gradientNorm())) {

@@ -7,10 +7,13 @@ import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.Noise;
 import io.aquatint.diffusion.pipeline.Picture;
+import io.aquatint.diffusion.pipeline.PromptEmbedding;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
+import io.aquatint.diffusion.pipeline.TimeIds;
 import io.aquatint.diffusion.pipeline.WeightedLora;
 import io.aquatint.diffusion.scheduler.NoiseSchedule;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -80,13 +83,15 @@ public final class ValidationLoss {
             NDArray latent = latent(scope, model, example.picture());
             Shape shape = latent.getShape();
             float[] clean = latent.toFloatArray();
-            NDArray context = adapted.encodeText(scope, List.of(example.caption())); // [1, tokens, c]
+            PromptEmbedding caption = adapted.encodeText(scope, List.of(example.caption()));
+            TimeIds size =
+                    TimeIds.of(example.picture().width(), example.picture().height());
             Noise noise = Noise.ofHash(example.id());
             List<Integer> timesteps = timesteps(model.noiseSchedule());
             int atOnce = (int) Math.max(1, LATENT_PIXELS_AT_ONCE / (shape.get(2) * shape.get(3)));
             for (int from = 0; from < timesteps.size(); from += atOnce) {
                 List<Integer> some = timesteps.subList(from, Math.min(timesteps.size(), from + atOnce));
-                losses.putAll(losses(scope, model, adapted, clean, shape, noise, context, some));
+                losses.putAll(losses(scope, model, adapted, clean, shape, noise, caption, size, some));
             }
         }
         return losses;
@@ -106,7 +111,8 @@ public final class ValidationLoss {
             float[] clean,
             Shape shape,
             Noise noise,
-            NDArray context,
+            PromptEmbedding caption,
+            TimeIds size,
             List<Integer> timesteps) {
         NoiseSchedule schedule = model.noiseSchedule();
         int count = timesteps.size();
@@ -126,9 +132,9 @@ public final class ValidationLoss {
         Shape batch = new Shape(count, shape.get(1), shape.get(2), shape.get(3));
         Map<Integer, Double> losses = new TreeMap<>();
         try (NDManager scope = parent.newSubManager()) {
-            NDArray contexts = context.repeat(0, count);
-            contexts.attach(scope);
-            NDArray output = adapted.predict(scope, scope.create(noisy, batch), scope.create(times), contexts);
+            PromptEmbedding captions = caption.repeated(scope, count);
+            NDArray timeIds = TimeIds.array(scope, Collections.nCopies(count, size));
+            NDArray output = adapted.predict(scope, scope.create(noisy, batch), scope.create(times), captions, timeIds);
             float[] predicted = output.toFloatArray();
             for (int i = 0; i < count; i++) {
                 double sum = 0;

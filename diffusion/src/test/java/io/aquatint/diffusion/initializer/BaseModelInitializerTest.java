@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.aquatint.diffusion.pipeline.PromptEmbedding;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
+import io.aquatint.diffusion.pipeline.TimeIds;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,9 +58,14 @@ class BaseModelInitializerTest {
         try (StableDiffusion model = StableDiffusion.load(folder.resolve("a"));
                 NDManager scope = model.manager().newSubManager()) {
             NDArray noise = scope.randomNormal(new Shape(1, 4, 8, 8));
-            NDArray context = model.encodeText(scope, List.of("a photo of sks dog, 東京"));
-            NDArray predicted =
-                    model.adapted(List.of()).predict(scope, noise, scope.create(new float[] {500}), context);
+            PromptEmbedding prompt = model.encodeText(scope, List.of("a photo of sks dog, 東京"));
+            NDArray predicted = model.adapted(List.of())
+                    .predict(
+                            scope,
+                            noise,
+                            scope.create(new float[] {500}),
+                            prompt,
+                            TimeIds.array(scope, List.of(TimeIds.of(64, 64))));
             assertThat(predicted.getShape()).isEqualTo(new Shape(1, 4, 8, 8));
             assertThat(deviation(predicted)).isBetween(0.01, 3.0);
             NDArray picture = scope.randomUniform(-1, 1, new Shape(1, 3, 64, 64));

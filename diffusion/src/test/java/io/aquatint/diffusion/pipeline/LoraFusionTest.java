@@ -64,7 +64,7 @@ class LoraFusionTest {
         // weak: at full strength these random adapters make of one unit in the last place as much as of themselves
         LoraWeights weak = scaled(lora("b-kohya"), 0.01f);
         LoraConfig config = new LoraConfig(4, 8, LoraConfig.ATTENTION);
-        LoraLayout layout = LoraLayout.of(model.folder().weights("unet"), config);
+        LoraLayout layout = LoraLayout.of(model.source().weights("unet"), config);
         float[] flat = new float[layout.size()];
         weak.modules()
                 .forEach((module, pair) ->
@@ -79,10 +79,12 @@ class LoraFusionTest {
             float[] expected = beside.run(scope, model.unetWeights(), sample, timestep, context, scope.create(flat))
                     .get(0)
                     .toFloatArray();
-            assertThat(Golden.relativeError(fused.predict(scope, sample, timestep, context), expected))
+            PromptEmbedding prompts = new PromptEmbedding(context, null);
+            NDArray timeIds = TimeIds.array(scope, List.of(TimeIds.of(64, 64)));
+            assertThat(Golden.relativeError(fused.predict(scope, sample, timestep, prompts, timeIds), expected))
                     .isLessThan(1e-5);
             assertThat(Golden.relativeError(
-                            model.predict(scope, model.unetWeights(), sample, timestep, context), expected))
+                            model.predict(scope, model.unetWeights(), sample, timestep, prompts, timeIds), expected))
                     .isGreaterThan(1e-3);
         }
     }
@@ -116,8 +118,7 @@ class LoraFusionTest {
     }
 
     private static float[] weight(List<WeightedLora> adapters) {
-        try (Weights fused =
-                LoraFusion.fuse(model.manager(), model.unetWeights(), model.folder(), Component.UNET, adapters)) {
+        try (Weights fused = LoraFusion.fuse(model.manager(), model.unetWeights(), model.source(), "unet", adapters)) {
             return fused.get(MODULE + ".weight").toFloatArray();
         }
     }

@@ -15,6 +15,7 @@ import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.text.ClipTextConfig;
 import io.aquatint.diffusion.text.ClipTextModel;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -45,7 +46,7 @@ class StableDiffusionTest {
         try (NDManager scope = model.manager().newSubManager();
                 CompiledGraph compiled = CompiledGraph.compile(scope, graph)) {
             Weights weights =
-                    Weights.load(scope, model.folder().weights("text_encoder"), compiled.weightNames(), Set.of());
+                    Weights.load(scope, model.source().weights("text_encoder"), compiled.weightNames(), Set.of());
             var outputs = compiled.run(scope, weights, Weights.toDevice(scope, file.read("input_ids")));
             assertClose("text-encoder last", outputs.get(0), file, "last_hidden_state", 1e-4);
             assertClose("text-encoder penultimate", outputs.get(1), file, "penultimate_hidden_state", 1e-4);
@@ -74,7 +75,8 @@ class StableDiffusionTest {
                     model.unetWeights(),
                     Weights.toDevice(scope, file.read("sample")),
                     Weights.toDevice(scope, file.read("timestep")),
-                    Weights.toDevice(scope, file.read("context")));
+                    new PromptEmbedding(Weights.toDevice(scope, file.read("context")), null),
+                    TimeIds.array(scope, List.of(TimeIds.of(64, 64))));
             assertClose("unet", output, file, "output", 1e-4);
         }
     }
