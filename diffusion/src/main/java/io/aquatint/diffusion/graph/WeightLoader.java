@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.pytorch.engine.PtNDArray;
+import ai.djl.pytorch.jni.JniUtils;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.DType;
 import io.aquatint.diffusion.checkpoint.TensorData;
@@ -39,7 +40,11 @@ final class WeightLoader implements AutoCloseable {
     PtNDArray load(NDManager owner, String name, TensorData tensor) {
         PtNDArray array;
         try (NDArray like = scope.create(new Shape(tensor.info().dimensions()), DataType.FLOAT16)) {
-            array = (PtNDArray) allocate.run(owner, none, like).get(0);
+            PtNDArray empty = (PtNDArray) allocate.run(scope, none, like).get(0);
+            array = JniUtils.clone(
+                    empty); // the empty one is of PyTorch's inference mode: no gradient could flow past it
+            empty.close();
+            array.attach(owner);
         }
         try {
             CompiledGraph fill = fills.computeIfAbsent(tensor.info().dtype(), this::compileFill);

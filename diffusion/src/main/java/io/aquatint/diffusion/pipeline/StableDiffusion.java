@@ -103,8 +103,9 @@ public final class StableDiffusion implements AutoCloseable {
                 .mapToInt(encoder -> encoder.config().hiddenSize())
                 .sum();
         if (context != unetConfig.crossAttentionDim()) {
-            throw new CheckpointException("%s: the hidden_size of the text encoders is %d in all, but the UNet's cross_attention_dim %d"
-                    .formatted(source.path(), context, unetConfig.crossAttentionDim()));
+            throw new CheckpointException(
+                    "%s: the hidden_size of the text encoders is %d in all, but the UNet's cross_attention_dim %d"
+                            .formatted(source.path(), context, unetConfig.crossAttentionDim()));
         }
         if (xl) {
             ClipTextConfig second = textEncoders.get(1).config();
