@@ -25,7 +25,6 @@ import java.util.stream.Stream;
 public final class DiffusersFolder implements ModelSource {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final List<String> STEMS = List.of("diffusion_pytorch_model", "model", "pytorch_model");
-    private static final List<String> PICKLED = List.of(".bin", ".ckpt", ".pt", ".pth", ".pkl");
 
     private final Path path;
     private final ObjectNode modelIndex;
@@ -137,7 +136,10 @@ public final class DiffusersFolder implements ModelSource {
     @Override
     public TensorSource weights(String component) {
         TensorSource stored = storedWeights(component);
-        return component.equals("vae") ? stored.renamed(LegacyNames::current) : stored;
+        return new ConfiguredTensors(
+                component.equals("vae") ? stored.renamed(LegacyNames::current) : stored,
+                component,
+                () -> config(component));
     }
 
     @Override
@@ -191,15 +193,13 @@ public final class DiffusersFolder implements ModelSource {
     }
 
     private static CheckpointException noWeights(Path folder, List<String> files) {
-        List<String> pickled = files.stream()
-                .filter(file -> PICKLED.stream().anyMatch(file::endsWith))
-                .toList();
+        List<String> pickled = files.stream().filter(Pickled::hasSuffix).toList();
         if (pickled.isEmpty()) {
             return new CheckpointException(
                     folder + " has no weights: expected diffusion_pytorch_model.safetensors" + " or model.safetensors");
         }
-        return new CheckpointException(folder + " has only pickled weights (" + String.join(", ", pickled)
-                + "): they can run code when they are loaded and are refused; convert them to safetensors");
+        return new CheckpointException(
+                folder + " has only pickled weights (" + String.join(", ", pickled) + "): " + Pickled.REASON);
     }
 
     private static TensorSource sharded(Path index) {

@@ -2,6 +2,7 @@ package io.aquatint.diffusion.checkpoint;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,6 +35,23 @@ public final class ModelConfig {
         } catch (IOException e) {
             throw new CheckpointException(path + " cannot be read: " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * A config that no file holds.
+     *
+     * @param path stands in messages: what it was derived of
+     */
+    static ModelConfig derived(Path path, ObjectNode root) {
+        return new ModelConfig(path, root);
+    }
+
+    JsonNode root() {
+        return root;
+    }
+
+    JsonNode value(String key) {
+        return root.path(key);
     }
 
     public boolean has(String key) {

@@ -1,5 +1,6 @@
 package io.aquatint.diffusion.checkpoint;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
@@ -8,15 +9,30 @@ import java.nio.file.Path;
  */
 public interface ModelSource {
     /**
-     * A base model in diffusers layout.
+     * A base model: a diffusers folder, or a single safetensors file in the original layout whose configs are derived.
      *
-     * @throws CheckpointException where there is none at this path
+     * @throws CheckpointException where there is none at this path, or where it is pickled
      * @throws UnsupportedModelException where it is of another kind than {@link Architecture} has, by name
      */
     static ModelSource open(Path path) {
+        if (Files.isRegularFile(path)) {
+            SafetensorsFile file = Pickled.refuseOrOpen(path);
+            return new SingleFileCheckpoint(path, file, file.metadata(), null);
+        }
         DiffusersFolder folder = DiffusersFolder.open(path);
         folder.architecture();
         return folder;
+    }
+
+    /**
+     * A single file with the configs and tokenizers of a diffusers folder, whose weights, if it has any, are not read.
+     *
+     * @throws CheckpointException as {@link #open(Path)}, and where the folder is of another architecture
+     * @throws UnsupportedModelException as {@link #open(Path)}
+     */
+    static ModelSource open(Path file, Path configFolder) {
+        SafetensorsFile opened = Pickled.refuseOrOpen(file);
+        return new SingleFileCheckpoint(file, opened, opened.metadata(), DiffusersFolder.open(configFolder));
     }
 
     Path path();

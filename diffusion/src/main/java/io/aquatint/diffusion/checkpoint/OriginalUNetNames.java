@@ -5,6 +5,7 @@ import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -58,6 +59,31 @@ public final class OriginalUNetNames {
         return new OriginalUNetNames(
                 unet.integers("layers_per_block", up.size()),
                 up.stream().map(type -> type.startsWith("CrossAttn")).toList());
+    }
+
+    /** The names of the UNet that has these tensors, by their names in the original layout. */
+    static OriginalUNetNames ofWholeNetwork(Collection<String> originals) {
+        NavigableSet<String> sorted = new TreeSet<>(originals);
+        List<Integer> layers = new ArrayList<>(List.of(0));
+        for (int block = 1; startsAny(sorted, "input_blocks." + block + "."); block++) {
+            if (startsAny(sorted, "input_blocks." + block + ".0.op.")) {
+                layers.add(0);
+            } else {
+                layers.set(layers.size() - 1, layers.get(layers.size() - 1) + 1);
+            }
+        }
+        List<Boolean> attention = new ArrayList<>();
+        int first = 0;
+        for (int level = layers.size() - 1; level >= 0; level--) {
+            attention.add(startsAny(sorted, "output_blocks." + first + ".1.transformer_blocks."));
+            first += layers.get(level) + 1;
+        }
+        return new OriginalUNetNames(layers, attention);
+    }
+
+    private static boolean startsAny(NavigableSet<String> sorted, String start) {
+        String next = sorted.ceiling(start);
+        return next != null && next.startsWith(start);
     }
 
     /** The names of a UNet with the same number of layers at each of any number of levels. */

@@ -1,6 +1,7 @@
 package io.aquatint.diffusion.checkpoint;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.UnaryOperator;
@@ -18,6 +19,19 @@ public interface TensorSource {
 
     /** What this is, for messages: a path. */
     String describe();
+
+    /** What the file calls a tensor, for messages, where it has another layout; of one that is missing, what it would call it. */
+    default String nameInFile(String name) {
+        return name;
+    }
+
+    /**
+     * What the component's {@code config.json} says otherwise than these shapes, a sentence each, for messages; empty where it
+     * agrees or there is none.
+     */
+    default List<String> contradictions() {
+        return List.of();
+    }
 
     /**
      * The same tensors under other names.
@@ -53,6 +67,16 @@ public interface TensorSource {
             @Override
             public String describe() {
                 return original.describe();
+            }
+
+            @Override
+            public String nameInFile(String name) {
+                return original.nameInFile(originals.getOrDefault(name, name));
+            }
+
+            @Override
+            public List<String> contradictions() {
+                return original.contradictions();
             }
         };
     }

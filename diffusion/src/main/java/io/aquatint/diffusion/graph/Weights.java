@@ -8,6 +8,7 @@ import ai.djl.pytorch.engine.PtNDArray;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.DType;
 import io.aquatint.diffusion.checkpoint.TensorData;
+import io.aquatint.diffusion.checkpoint.TensorInfo;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -25,6 +26,8 @@ import java.util.TreeSet;
 public final class Weights implements AutoCloseable {
     /** DJL passes arrays of a name that ends so as one list. */
     private static final String LIST_ARGUMENT = "weights[]";
+
+    private static final Set<DType> FLOATS = Set.of(DType.F32, DType.F16, DType.BF16, DType.F64);
 
     private final NDManager manager;
     private final Map<String, PtNDArray> arrays;
@@ -95,31 +98,50 @@ public final class Weights implements AutoCloseable {
 
     private static void check(
             TensorSource source, Collection<String> names, Map<String, List<Long>> shapes, Set<String> ignored) {
-        Set<String> missing = new TreeSet<>(names);
-        missing.removeAll(source.names());
-        Set<String> extra = new TreeSet<>(source.names());
-        extra.removeAll(names);
-        extra.removeAll(ignored);
+        Set<String> needed = Set.copyOf(names);
+        Set<String> missing = new TreeSet<>();
+        Set<String> extra = new TreeSet<>();
         Set<String> misshapen = new TreeSet<>();
-        shapes.forEach((name, shape) -> {
-            if (source.names().contains(name) && !source.info(name).shape().equals(shape)) {
-                misshapen.add(
-                        "%s is %s, not %s".formatted(name, source.info(name).shape(), shape));
+        Set<String> mistyped = new TreeSet<>();
+        for (String name : source.names()) {
+            if (!needed.contains(name) && !ignored.contains(name)) {
+                extra.add(shown(source, name));
             }
-        });
-        if (!missing.isEmpty() || !extra.isEmpty() || !misshapen.isEmpty()) {
-            List<String> problems = new ArrayList<>();
-            if (!missing.isEmpty()) {
-                problems.add("it lacks " + some(missing));
+        }
+        for (String name : names) {
+            if (!source.names().contains(name)) {
+                missing.add(shown(source, name));
+                continue;
             }
-            if (!extra.isEmpty()) {
-                problems.add("it has tensors that its config does not explain: " + some(extra));
+            TensorInfo info = source.info(name);
+            List<Long> shape = shapes.getOrDefault(name, info.shape());
+            if (!info.shape().equals(shape)) {
+                misshapen.add("%s is %s, not %s".formatted(shown(source, name), info.shape(), shape));
             }
-            if (!misshapen.isEmpty()) {
-                problems.add("it has tensors of another shape than its config says: " + some(misshapen));
+            if (!FLOATS.contains(info.dtype())) {
+                mistyped.add(shown(source, name) + " is " + info.dtype());
             }
+        }
+        List<String> problems = new ArrayList<>();
+        addProblem(problems, "it lacks ", missing);
+        addProblem(problems, "it has tensors that its config does not explain: ", extra);
+        addProblem(problems, "it has tensors of another shape than its config says: ", misshapen);
+        addProblem(problems, "it has weights that are no floating-point numbers: ", mistyped);
+        if (!problems.isEmpty()) {
+            problems.addAll(source.contradictions());
             throw new CheckpointException(source.describe() + ": " + String.join("; ", problems));
         }
+    }
+
+    private static void addProblem(List<String> problems, String what, Set<String> which) {
+        if (!which.isEmpty()) {
+            problems.add(what + some(which));
+        }
+    }
+
+    private static String shown(TensorSource source, String name) {
+        String inFile = source.nameInFile(name);
+        return inFile.equals(name) ? name : name + " (there " + inFile + ")";
     }
 
     /** No weights: for graphs that name none. */

@@ -3,7 +3,7 @@ package io.aquatint.diffusion.parity;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
-import io.aquatint.diffusion.checkpoint.DiffusersFolder;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class ModelCases {
     private ModelCases() {}
 
-    static void textEncoder(DiffusersFolder model, GoldenCase golden) {
+    static void textEncoder(ModelSource model, GoldenCase golden) {
         Graph graph = new Graph();
         ClipTextConfig config = ClipTextConfig.from(model.config("text_encoder"));
         ClipTextModel.Output outputs = new ClipTextModel(config).forward(graph, graph.input("input_ids"));
@@ -42,7 +42,7 @@ final class ModelCases {
         }
     }
 
-    static void vae(DiffusersFolder model, GoldenCase golden) {
+    static void vae(ModelSource model, GoldenCase golden) {
         AutoencoderKl vae = new AutoencoderKl(AutoencoderKlConfig.from(model.config("vae")));
         Graph encoder = new Graph();
         AutoencoderKl.Moments moments = vae.encode(encoder, encoder.input("image"));
@@ -64,7 +64,7 @@ final class ModelCases {
         }
     }
 
-    static void unet(DiffusersFolder model, GoldenCase golden) {
+    static void unet(ModelSource model, GoldenCase golden) {
         UNet2DConditionConfig config = UNet2DConditionConfig.from(model.config("unet"));
         Graph graph = new Graph();
         Value sample = graph.input("sample");

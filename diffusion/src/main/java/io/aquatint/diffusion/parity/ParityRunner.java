@@ -2,6 +2,7 @@ package io.aquatint.diffusion.parity;
 
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.DiffusersFolder;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -14,7 +15,7 @@ import java.util.stream.Stream;
 
 /**
  * Compares this library with what the reference libraries computed: a folder holds {@code cases/}, {@code model/} in diffusers
- * layout and {@code lora/}. Prints a line a case.
+ * layout, the same as {@code single-file.safetensors}, and {@code lora/}. Prints a line a case.
  */
 public final class ParityRunner {
     private static final double FORWARD = 1e-4;
@@ -118,10 +119,10 @@ public final class ParityRunner {
     private void compare(String name, GoldenCase golden) {
         switch (name) {
             case "noise-schedule" -> SchedulerCases.noise(golden);
-            case "text-encoder" -> ModelCases.textEncoder(model(), golden);
-            case "vae" -> ModelCases.vae(model(), golden);
-            case "unet" -> ModelCases.unet(model(), golden);
-            case "text2img" -> TextToImageCases.textToImage(model(), golden);
+            case "text-encoder" -> models().forEach(model -> ModelCases.textEncoder(model, golden));
+            case "vae" -> models().forEach(model -> ModelCases.vae(model, golden));
+            case "unet" -> models().forEach(model -> ModelCases.unet(model, golden));
+            case "text2img" -> models().forEach(model -> TextToImageCases.textToImage(model, golden));
             case "text2img-lora" -> TextToImageCases.withAdapters(folder.resolve("lora"), model(), golden);
             case "train-lora-with-text-encoder" ->
                 throw new UnsupportedModelException("training the text encoder is not supported");
@@ -135,6 +136,13 @@ public final class ParityRunner {
                 }
             }
         }
+    }
+
+    /** The model's folder, and the same model as a single file where there is one: a case's error is the worst of both. */
+    private List<ModelSource> models() {
+        Path single = folder.resolve("single-file.safetensors");
+        DiffusersFolder model = model();
+        return Files.isRegularFile(single) ? List.of(model, ModelSource.open(single, model.path())) : List.of(model);
     }
 
     private DiffusersFolder model() {

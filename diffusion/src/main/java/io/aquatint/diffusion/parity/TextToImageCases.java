@@ -5,9 +5,9 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
-import io.aquatint.diffusion.checkpoint.DiffusersFolder;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.PromptEmbedding;
@@ -28,8 +28,8 @@ final class TextToImageCases {
     private TextToImageCases() {}
 
     /** Each {@code latent.SAMPLER} and {@code image.SAMPLER}. */
-    static void textToImage(DiffusersFolder folder, GoldenCase golden) {
-        try (StableDiffusion model = StableDiffusion.load(folder.path());
+    static void textToImage(ModelSource folder, GoldenCase golden) {
+        try (StableDiffusion model = StableDiffusion.load(folder);
                 AdaptedModel adapted = model.adapted(List.of())) {
             for (String name : golden.names()) {
                 if (name.startsWith("latent.")) {
@@ -48,9 +48,9 @@ final class TextToImageCases {
     }
 
     /** Each tensor named by adapters and weights, for example {@code a=0.7,b=0.5}. */
-    static void withAdapters(Path loras, DiffusersFolder folder, GoldenCase golden) {
+    static void withAdapters(Path loras, ModelSource folder, GoldenCase golden) {
         String sampler = golden.meta("sampler").asText();
-        try (StableDiffusion model = StableDiffusion.load(folder.path())) {
+        try (StableDiffusion model = StableDiffusion.load(folder)) {
             for (String name : golden.names()) {
                 if (name.contains("=")) {
                     try (AdaptedModel adapted = model.adapted(adapters(loras, name));
@@ -90,7 +90,7 @@ final class TextToImageCases {
     }
 
     private static NDArray latent(
-            DiffusersFolder folder, AdaptedModel model, GoldenCase golden, String sampler, NDArray noise) {
+            ModelSource folder, AdaptedModel model, GoldenCase golden, String sampler, NDArray noise) {
         NDManager scope = noise.getManager();
         Sampler.Kind kind = Sampler.Kind.named(sampler)
                 .orElseThrow(() -> new UnsupportedModelException("the sampler " + sampler + " is not supported"));
