@@ -4,17 +4,19 @@ import io.aquatint.diffusion.adapter.LoraConfig;
 import io.aquatint.diffusion.adapter.LoraLayout;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.KohyaMetadata;
+import io.aquatint.diffusion.checkpoint.LoraFile;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
-import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
+import io.aquatint.diffusion.checkpoint.LoraWriter;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.events.TrainingRequested;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -28,9 +30,6 @@ final class AdapterFiles {
 
     private AdapterFiles() {}
 
-    /** The diffusers file's name, which diffusers looks for. */
-    static final String DIFFUSERS_NAME = "pytorch_lora_weights.safetensors";
-
     /** The kohya file's name: people collect these in one folder, so it says what it is. */
     static String kohyaName(TrainingRequested request) {
         return request.dataset() + "-v" + request.batch() + "-kohya.safetensors";
@@ -40,28 +39,31 @@ final class AdapterFiles {
      * Writes both files of a version into a folder.
      *
      * @param adapter the checkpoint's adapter, in any form
-     * @param unet the weights of the base model's UNet
      * @return the files, each checked
      * @throws CheckpointException with all that does not fit; what was written then is not to be used
      */
     static Written write(
-            Path adapter, TensorSource unet, TrainingRequested request, int step, Instant createdAt, Path folder) {
-        LoraWeights trained = LoraFormats.read(adapter);
-        verify(adapter, trained, unet, request);
+            Path adapter, ModelSource base, TrainingRequested request, int step, Instant createdAt, Path folder) {
+        LoraFile trained = LoraFormats.open(adapter);
+        verify(trained, base, request);
 
-        Path diffusers = folder.resolve(DIFFUSERS_NAME);
-        LoraFormats.writeDiffusers(diffusers, trained, Map.of());
-        verifyWritten(diffusers, trained, unet, request);
+        Path diffusers = folder.resolve(LoraFormats.DIFFUSERS_NAME);
+        new LoraWriter(trained.weights()).diffusers(diffusers);
+        verifyWritten(diffusers, trained, base, request);
 
         Path kohya = folder.resolve(kohyaName(request));
-        LoraFormats.writeKohya(kohya, trained, kohyaMetadata(request, step, createdAt));
-        verifyWritten(kohya, trained, unet, request);
+        new LoraWriter(trained.weights())
+                .unet(base.config("unet"))
+                .kohya(kohya, kohyaMetadata(base, request, step, createdAt));
+        verifyWritten(kohya, trained, base, request);
 
         return new Written(diffusers, kohya);
     }
 
-    private static KohyaMetadata kohyaMetadata(TrainingRequested request, int step, Instant createdAt) {
-        return KohyaMetadata.stableDiffusion15()
+    private static KohyaMetadata kohyaMetadata(
+            ModelSource base, TrainingRequested request, int step, Instant createdAt) {
+        return KohyaMetadata.builder(base.architecture())
+                .predictionType(base.config("scheduler").text("prediction_type", "epsilon"))
                 .title(request.dataset() + "-v" + request.batch())
                 .triggerPhrase(request.spec().triggerWord())
                 .date(createdAt.toString())
@@ -74,37 +76,43 @@ final class AdapterFiles {
                 .build();
     }
 
-    private static void verifyWritten(Path file, LoraWeights trained, TensorSource unet, TrainingRequested request) {
-        LoraWeights read = LoraFormats.read(file);
-        verify(file, read, unet, request);
+    private static void verifyWritten(Path file, LoraFile trained, ModelSource base, TrainingRequested request) {
+        LoraFile read = LoraFormats.open(file);
+        verify(read, base, request);
         List<String> changed = new ArrayList<>();
-        trained.modules().forEach((module, pair) -> {
-            LoraPair again = read.modules().get(module);
-            if (again == null || !sameChange(pair, again)) {
-                changed.add(module);
-            }
+        trained.adapters().forEach((component, adapter) -> {
+            LoraWeights again = read.adapters().get(component);
+            adapter.modules().forEach((module, pair) -> {
+                LoraPair stored = again == null ? null : again.modules().get(module);
+                if (stored == null || !sameChange(pair, stored)) {
+                    changed.add(component.folder() + " " + module);
+                }
+            });
         });
         if (!changed.isEmpty()) {
             throw new CheckpointException(file.getFileName() + " holds other numbers than were trained in: " + changed);
         }
     }
 
-    private static void verify(Path file, LoraWeights adapter, TensorSource unet, TrainingRequested request) {
-        adapter.verifyAgainst(unet);
+    private static void verify(LoraFile adapter, ModelSource base, TrainingRequested request) {
+        adapter.verifyAgainst(base);
+        Path file = adapter.path();
         LoraConfig config = new LoraConfig(
                 request.spec().rank(), request.spec().alpha(), request.spec().targetModules());
-        Set<String> expected = LoraLayout.of(unet, config).sites().keySet();
-        Set<String> found = adapter.modules().keySet();
+        Set<String> expected =
+                LoraLayout.of(base.weights("unet"), config).sites().keySet();
+        LoraWeights unet = adapter.adapters().get(Component.UNET);
+        Set<String> found = unet == null ? Set.of() : unet.modules().keySet();
         if (!found.equals(expected)) {
             throw new CheckpointException("%s does not adapt what the training was to adapt: missing %s, too many %s"
                     .formatted(file.getFileName(), difference(expected, found), difference(found, expected)));
         }
         List<String> notFinite = new ArrayList<>();
-        adapter.modules().forEach((module, pair) -> {
+        adapter.weights().forEach(weights -> weights.modules().forEach((module, pair) -> {
             if (!finite(pair.down()) || !finite(pair.up())) {
                 notFinite.add(module);
             }
-        });
+        }));
         if (!notFinite.isEmpty()) {
             throw new CheckpointException(file.getFileName() + " holds values that are no numbers in: " + notFinite);
         }

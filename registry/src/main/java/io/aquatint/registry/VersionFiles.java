@@ -1,8 +1,7 @@
 package io.aquatint.registry;
 
 import io.aquatint.diffusion.checkpoint.CheckpointException;
-import io.aquatint.diffusion.checkpoint.DiffusersFolder;
-import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.events.Artifact;
 import io.aquatint.events.ArtifactFormat;
@@ -38,13 +37,12 @@ final class VersionFiles {
      * @throws io.aquatint.diffusion.pipeline.BaseModelMissingException if this machine has no such base model
      */
     List<Artifact> make(Draft draft) throws IOException {
-        TensorSource unet =
-                DiffusersFolder.open(models.folder(draft.version().baseModel())).weights("unet");
+        ModelSource base = ModelSource.open(models.folder(draft.version().baseModel()));
         try (var scratch = new Scratch(work)) {
             Path adapter = fetch(draft, scratch.file("adapter.safetensors"));
             AdapterFiles.Written written = AdapterFiles.write(
                     adapter,
-                    unet,
+                    base,
                     draft.request(),
                     draft.chosen().step(),
                     draft.version().createdAt(),

@@ -1,6 +1,8 @@
 package io.aquatint.diffusion.checkpoint;
 
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
@@ -14,18 +16,36 @@ public record KohyaMetadata(Map<String, String> entries) {
         entries = Map.copyOf(entries);
     }
 
-    static KohyaMetadata of(Map<String, String> entries) {
+    public static KohyaMetadata of(Map<String, String> entries) {
         return new KohyaMetadata(entries);
     }
 
-    /** A builder for an adapter of the Stable Diffusion 1.5 family. */
-    public static Builder stableDiffusion15() {
-        return new Builder("sd_v1", "stable-diffusion-v1/lora");
+    /** A builder for an adapter of a family of base models. */
+    public static Builder builder(Architecture architecture) {
+        return new Builder(architecture);
     }
 
-    /** A builder for an adapter of the Stable Diffusion XL family. */
-    public static Builder stableDiffusionXl() {
-        return new Builder("sdxl_base_v1-0", "stable-diffusion-xl-v1-base/lora");
+    /** The family of the base model, where {@code ss_base_model_version} or {@code modelspec.architecture} names one. */
+    public Optional<Architecture> architecture() {
+        String version = entries.getOrDefault("ss_base_model_version", "").toLowerCase(Locale.ROOT);
+        String specified = entries.getOrDefault("modelspec.architecture", "").toLowerCase(Locale.ROOT);
+        if (version.startsWith("sdxl") || specified.startsWith("stable-diffusion-xl")) {
+            return Optional.of(Architecture.STABLE_DIFFUSION_XL);
+        }
+        if (version.startsWith("sd_v2") || specified.startsWith("stable-diffusion-v2")) {
+            return Optional.of(Architecture.STABLE_DIFFUSION_2);
+        }
+        if (version.startsWith("sd_v1") || specified.startsWith("stable-diffusion-v1")) {
+            return Optional.of(Architecture.STABLE_DIFFUSION_1);
+        }
+        return Optional.empty();
+    }
+
+    /** These entries, with others that replace those of the same key. */
+    public KohyaMetadata with(Map<String, String> others) {
+        Map<String, String> all = new TreeMap<>(entries);
+        all.putAll(others);
+        return new KohyaMetadata(all);
     }
 
     /** A number without a needless fraction, as kohya's scripts write integers. */
@@ -39,11 +59,35 @@ public record KohyaMetadata(Map<String, String> entries) {
     public static final class Builder {
         private final Map<String, String> entries = new TreeMap<>();
 
-        private Builder(String baseVersion, String architecture) {
-            put("ss_base_model_version", baseVersion);
+        private final Architecture architecture;
+
+        private Builder(Architecture architecture) {
+            this.architecture = architecture;
             put("modelspec.sai_model_spec", "1.0.0");
-            put("modelspec.architecture", architecture);
-            put("modelspec.implementation", "diffusers");
+            // A1111 and ComfyUI tell by it in which layout the layers are named
+            boolean original = architecture == Architecture.STABLE_DIFFUSION_XL;
+            put(
+                    "modelspec.implementation",
+                    original ? "https://github.com/Stability-AI/generative-models" : "diffusers");
+            put("ss_v2", architecture == Architecture.STABLE_DIFFUSION_2 ? "True" : "False");
+            base(false);
+        }
+
+        /** The names that kohya's scripts and the metadata standard have for a base model. */
+        private void base(boolean velocity) {
+            switch (architecture) {
+                case STABLE_DIFFUSION_1 -> base(velocity ? "sd_v1_v" : "sd_v1", "stable-diffusion-v1");
+                case STABLE_DIFFUSION_2 ->
+                    base(
+                            velocity ? "sd_v2_v" : "sd_v2",
+                            velocity ? "stable-diffusion-v2-768-v" : "stable-diffusion-v2-512");
+                case STABLE_DIFFUSION_XL -> base("sdxl_base_v1-0", "stable-diffusion-xl-v1-base");
+            }
+        }
+
+        private void base(String version, String specified) {
+            put("ss_base_model_version", version);
+            put("modelspec.architecture", specified + "/lora");
         }
 
         public Builder title(String title) {
@@ -65,7 +109,9 @@ public record KohyaMetadata(Map<String, String> entries) {
             return put("modelspec.resolution", pixels + "x" + pixels);
         }
 
+        /** @param type the scheduler's, {@code epsilon} or {@code v_prediction} */
         public Builder predictionType(String type) {
+            base(type.equals("v_prediction"));
             return put("modelspec.prediction_type", type.equals("v_prediction") ? "v" : type);
         }
 

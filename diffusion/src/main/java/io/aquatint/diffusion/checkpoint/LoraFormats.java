@@ -1,34 +1,28 @@
 package io.aquatint.diffusion.checkpoint;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.MissingNode;
-import io.aquatint.diffusion.checkpoint.LoraNames.Part;
 import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.EnumMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
- * LoRA adapter files as other tools read and write them: diffusers ({@code pytorch_lora_weights.safetensors}), PEFT's tensor
- * names, and kohya's (A1111, ComfyUI).
+ * LoRA adapter files as other tools read and write them: diffusers ({@code pytorch_lora_weights.safetensors}), PEFT ({@code
+ * adapter_model.safetensors}), and kohya's (A1111, ComfyUI). {@link LoraWriter} has all ways of writing.
  */
 public final class LoraFormats {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    /** The name that diffusers looks for in a folder. */
+    public static final String DIFFUSERS_NAME = "pytorch_lora_weights.safetensors";
+
+    /** The name that PEFT looks for in a folder, with {@code adapter_config.json} beside it. */
+    public static final String PEFT_NAME = "adapter_model.safetensors";
 
     private LoraFormats() {}
 
@@ -47,123 +41,70 @@ public final class LoraFormats {
         return unet;
     }
 
+    /** The adapter of each component in a file or folder of any form, as {@link #open}. */
+    public static Map<Component, LoraWeights> readAll(Path path) {
+        return open(path).adapters();
+    }
+
     /**
-     * The adapter of each component in a file of any form. Alpha is, in this order: the layer's own tensor, what
-     * {@code lora_adapter_metadata} says, the rank (which makes the scale 1).
+     * Reads a LoRA: a file of any form, or a folder with one of diffusers' or PEFT's names or with a folder of PEFT's for each
+     * component. Alpha is, in this order: the layer's own tensor, what {@code adapter_config.json} or the metadata {@code
+     * lora_adapter_metadata} says, the rank (which makes the scale 1).
      *
-     * @throws CheckpointException with every tensor that is unknown, alone or misshapen
+     * @throws CheckpointException with every tensor that is unknown, alone or misshapen; where the file is pickled; where the
+     *     adapter is of a kind that is not supported, by its name
      */
-    public static Map<Component, LoraWeights> readAll(Path file) {
-        SafetensorsFile tensors = SafetensorsFile.open(file);
-        List<String> problems = new ArrayList<>();
-        Map<Component, Map<String, Map<Part, TensorData>>> layers = new EnumMap<>(Component.class);
-        for (String stored : tensors.names()) {
-            LoraNames.parse(stored)
-                    .ifPresentOrElse(
-                            name -> {
-                                TensorData previous = layers.computeIfAbsent(name.component(), c -> new TreeMap<>())
-                                        .computeIfAbsent(name.module(), m -> new EnumMap<>(Part.class))
-                                        .put(name.part(), tensors.read(stored));
-                                if (previous != null) {
-                                    problems.add(stored + " is there twice, under two names");
-                                }
-                            },
-                            () -> problems.add(stored + " is no tensor of a LoRA of a known form"));
+    public static LoraFile open(Path path) {
+        if (!Files.isDirectory(path)) {
+            return LoraReader.read(path);
         }
-        JsonNode metadata = adapterMetadata(tensors, problems);
+        for (String name : List.of(DIFFUSERS_NAME, PEFT_NAME)) {
+            if (Files.isRegularFile(path.resolve(name))) {
+                return LoraReader.read(path.resolve(name));
+            }
+        }
+        List<LoraFile> parts = new ArrayList<>();
+        for (Component component : Component.values()) {
+            Path part = path.resolve(component.folder()).resolve(PEFT_NAME);
+            if (Files.isRegularFile(part)) {
+                parts.add(LoraReader.read(part));
+            }
+        }
+        if (!parts.isEmpty()) {
+            return together(path, parts);
+        }
+        List<Path> files = safetensors(path);
+        if (files.size() != 1) {
+            throw new CheckpointException(
+                    "%s is no LoRA: it has neither %s nor %s, and %s other safetensors files; name the file"
+                            .formatted(path, DIFFUSERS_NAME, PEFT_NAME, files.isEmpty() ? "no" : files.size()));
+        }
+        return LoraReader.read(files.get(0));
+    }
+
+    private static LoraFile together(Path path, List<LoraFile> parts) {
         Map<Component, LoraWeights> adapters = new EnumMap<>(Component.class);
-        layers.forEach((component, modules) -> {
-            Map<String, LoraPair> pairs = new TreeMap<>();
-            modules.forEach((module, parts) -> pair(module, parts, new Settings(metadata, component), problems)
-                    .ifPresent(pair -> pairs.put(module, pair)));
-            if (!pairs.isEmpty()) {
-                adapters.put(component, LoraWeights.of(component, pairs));
-            }
-        });
-        if (adapters.isEmpty() && problems.isEmpty()) {
-            problems.add("it has no tensors");
-        }
-        if (!problems.isEmpty()) {
-            throw new CheckpointException(file + " is no LoRA that can be read: " + summary(problems));
-        }
-        return adapters;
-    }
-
-    private static String summary(List<String> problems) {
-        int shown = Math.min(problems.size(), 20);
-        String more = problems.size() > shown ? "; and " + (problems.size() - shown) + " more" : "";
-        return String.join("; ", problems.subList(0, shown)) + more;
-    }
-
-    private static Optional<LoraPair> pair(
-            String module, Map<Part, TensorData> parts, Settings settings, List<String> problems) {
-        TensorData down = parts.get(Part.DOWN);
-        TensorData up = parts.get(Part.UP);
-        TensorData alphaTensor = parts.get(Part.ALPHA);
-        if (down == null || up == null) {
-            problems.add(module + " lacks its " + (down == null ? "down" : "up") + " tensor");
-            return Optional.empty();
-        }
-        if (down.info().shape().isEmpty()) {
-            problems.add(module + " down is a scalar");
-            return Optional.empty();
-        }
-        if (alphaTensor != null && alphaTensor.size() != 1) {
-            problems.add(module + " has an alpha that is no single number");
-            return Optional.empty();
-        }
-        double alpha = alphaTensor != null
-                ? alphaTensor.toFloats()[0]
-                : settings.alpha(module, down.info().shape().get(0));
-        try {
-            return Optional.of(new LoraPair(
-                    down.toFloats(),
-                    down.info().dimensions(),
-                    up.toFloats(),
-                    up.info().dimensions(),
-                    alpha));
-        } catch (IllegalArgumentException e) {
-            problems.add(module + ": " + e.getMessage());
-            return Optional.empty();
-        }
-    }
-
-    private static JsonNode adapterMetadata(SafetensorsFile file, List<String> problems) {
-        String text = file.metadata().get("lora_adapter_metadata");
-        if (text == null) {
-            return MissingNode.getInstance();
-        }
-        try {
-            JsonNode metadata = JSON.readTree(text);
-            for (Component component : Component.values()) {
-                if (metadata.path(component.folder() + ".use_dora").asBoolean(false)) {
-                    problems.add("the adapter of " + component.folder() + " is a DoRA, which is not supported");
+        Map<String, String> metadata = new LinkedHashMap<>();
+        for (LoraFile part : parts) {
+            metadata.putAll(part.metadata());
+            for (LoraWeights adapter : part.weights()) {
+                if (adapters.put(adapter.component(), adapter) != null) {
+                    throw new CheckpointException("%s has two adapters of the %s"
+                            .formatted(path, adapter.component().folder()));
                 }
             }
-            return metadata;
-        } catch (JsonProcessingException e) {
-            problems.add("the metadata lora_adapter_metadata is no JSON");
-            return MissingNode.getInstance();
         }
+        return new LoraFile(
+                path, LoraForm.PEFT, adapters, metadata, parts.get(0).dtype());
     }
 
-    /** PEFT's settings of one component, keys prefixed with its name. */
-    private record Settings(JsonNode metadata, Component component) {
-
-        double alpha(String module, long rank) {
-            JsonNode patterns = setting("alpha_pattern");
-            double alpha = setting("lora_alpha").asDouble((double) rank);
-            for (Map.Entry<String, JsonNode> pattern : patterns.properties()) {
-                if (module.equals(pattern.getKey()) || module.endsWith("." + pattern.getKey())) {
-                    alpha = pattern.getValue().asDouble(alpha);
-                }
-            }
-            boolean rankStabilised = setting("use_rslora").asBoolean(false); // alpha / sqrt(rank)
-            return rankStabilised ? alpha * Math.sqrt((double) rank) : alpha;
-        }
-
-        private JsonNode setting(String name) {
-            return metadata.path(component.folder() + "." + name);
+    private static List<Path> safetensors(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file -> file.toString().endsWith(".safetensors"))
+                    .sorted()
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + folder + ": " + e, e);
         }
     }
 
@@ -172,25 +113,9 @@ public final class LoraFormats {
         writeDiffusers(target, List.of(adapter), metadata);
     }
 
-    /**
-     * Writes {@code pytorch_lora_weights.safetensors}. The form holds no alpha, and readers take the scale 1: where alpha
-     * differs from the rank, alpha / rank is multiplied into {@code up}.
-     */
+    /** Writes {@code pytorch_lora_weights.safetensors} in float32, as {@link LoraWriter#diffusers}. */
     public static void writeDiffusers(Path target, Collection<LoraWeights> adapters, Map<String, String> metadata) {
-        SafetensorsWriter.write(target, diffusersTensors(adapters), withFormat(metadata));
-    }
-
-    static Map<String, TensorData> diffusersTensors(Collection<LoraWeights> adapters) {
-        Map<String, TensorData> tensors = new LinkedHashMap<>();
-        for (LoraWeights adapter : adapters) {
-            Component component = adapter.component();
-            adapter.modules().forEach((module, stored) -> {
-                LoraPair pair = stored.folded();
-                tensors.put(LoraNames.diffusers(component, module, Part.DOWN), down(pair));
-                tensors.put(LoraNames.diffusers(component, module, Part.UP), up(pair));
-            });
-        }
-        return tensors;
+        new LoraWriter(adapters).metadata(metadata).diffusers(target);
     }
 
     /** @see #writeKohya(Path, Collection, KohyaMetadata) */
@@ -203,69 +128,8 @@ public final class LoraFormats {
         writeKohya(target, List.of(adapter), KohyaMetadata.of(metadata));
     }
 
-    /** Writes a kohya file with SD 1.5's names: {@code lora_down}, {@code lora_up} and {@code alpha} of each layer. */
+    /** Writes a kohya file in float32, as {@link LoraWriter#kohya}. */
     public static void writeKohya(Path target, Collection<LoraWeights> adapters, KohyaMetadata metadata) {
-        Map<String, TensorData> tensors = kohyaTensors(adapters);
-        Map<String, String> header = new TreeMap<>(networkMetadata(adapters));
-        header.putAll(metadata.entries());
-        header.put("sshs_model_hash", dataHash(tensors));
-        SafetensorsWriter.write(target, tensors, withFormat(header));
-    }
-
-    static Map<String, TensorData> kohyaTensors(Collection<LoraWeights> adapters) {
-        boolean twoTextEncoders =
-                adapters.stream().anyMatch(adapter -> adapter.component() == Component.TEXT_ENCODER_2);
-        Map<String, TensorData> tensors = new LinkedHashMap<>();
-        for (LoraWeights adapter : adapters) {
-            Component component = adapter.component();
-            adapter.modules().forEach((module, pair) -> {
-                tensors.put(LoraNames.kohya(component, module, twoTextEncoders, Part.DOWN), down(pair));
-                tensors.put(LoraNames.kohya(component, module, twoTextEncoders, Part.UP), up(pair));
-                tensors.put(
-                        LoraNames.kohya(component, module, twoTextEncoders, Part.ALPHA),
-                        TensorData.of(new float[] {(float) pair.alpha()}));
-            });
-        }
-        return tensors;
-    }
-
-    private static Map<String, String> networkMetadata(Collection<LoraWeights> adapters) {
-        int rank = adapters.stream().mapToInt(LoraWeights::rank).max().orElse(0);
-        double alpha = adapters.stream()
-                .flatMap(adapter -> adapter.modules().values().stream())
-                .mapToDouble(LoraPair::alpha)
-                .max()
-                .orElse(rank);
-        return Map.of(
-                "ss_network_module", "networks.lora",
-                "ss_network_dim", Integer.toString(rank),
-                "ss_network_alpha", KohyaMetadata.number(alpha));
-    }
-
-    /** SHA-256 of what follows the header, as A1111 identifies adapters whatever their metadata. */
-    private static String dataHash(Map<String, TensorData> tensors) {
-        try {
-            MessageDigest digest = MessageDigest.getInstance("SHA-256");
-            SafetensorsWriter.writeData(new DigestOutputStream(OutputStream.nullOutputStream(), digest), tensors);
-            return HexFormat.of().formatHex(digest.digest());
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static TensorData down(LoraPair pair) {
-        return TensorData.of(pair.down(), pair.downShape());
-    }
-
-    private static TensorData up(LoraPair pair) {
-        return TensorData.of(pair.up(), pair.upShape());
-    }
-
-    private static Map<String, String> withFormat(Map<String, String> metadata) {
-        Map<String, String> all = new TreeMap<>(metadata);
-        all.put("format", "pt");
-        return all;
+        new LoraWriter(adapters).kohya(target, metadata);
     }
 }

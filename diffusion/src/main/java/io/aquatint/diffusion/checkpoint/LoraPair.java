@@ -17,6 +17,7 @@ public record LoraPair(float[] down, long[] downShape, float[] up, long[] upShap
                 && upShape.length == downShape.length
                 && downShape[0] == upShape[1]
                 && downShape[0] > 0
+                && Arrays.stream(upShape).skip(2).allMatch(size -> size == 1)
                 && elements(downShape) == down.length
                 && elements(upShape) == up.length;
         if (!ranks) {
@@ -50,6 +51,11 @@ public record LoraPair(float[] down, long[] downShape, float[] up, long[] upShap
 
     public double scale() {
         return alpha / rank();
+    }
+
+    /** The elements of a row of {@code down}: of a convolution its channels times its height and width. */
+    public int width() {
+        return down.length / rank();
     }
 
     /** The same change to the weight with alpha equal to the rank, the scale multiplied into {@code up}. */

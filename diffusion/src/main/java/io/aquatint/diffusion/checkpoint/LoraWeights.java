@@ -2,6 +2,7 @@ package io.aquatint.diffusion.checkpoint;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -46,12 +47,46 @@ public record LoraWeights(int rank, Map<String, LoraPair> modules, Component com
         return new LoraWeights(rank, modules, component);
     }
 
+    /** The same changes to the weights with every alpha equal to its rank. */
+    public LoraWeights folded() {
+        Map<String, LoraPair> folded = new TreeMap<>();
+        modules.forEach((module, pair) -> folded.put(module, pair.folded()));
+        return new LoraWeights(rank, folded, component);
+    }
+
     /**
      * Checks every layer against the base component's weights.
      *
      * @throws LoraMismatchException with all that does not fit
      */
     public void verifyAgainst(TensorSource base) {
+        List<String> problems = problems(base);
+        if (!problems.isEmpty()) {
+            throw new LoraMismatchException(base.describe(), problems);
+        }
+    }
+
+    /**
+     * Checks adapters against a base model.
+     *
+     * @throws LoraMismatchException with all that does not fit
+     */
+    public static void verify(ModelSource base, Collection<LoraWeights> adapters) {
+        List<String> problems = new ArrayList<>();
+        for (LoraWeights adapter : adapters) {
+            String component = adapter.component().folder();
+            if (base.has(component)) {
+                problems.addAll(adapter.problems(base.weights(component)));
+            } else {
+                problems.add("the base has no " + component);
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw new LoraMismatchException(base, adapters, problems);
+        }
+    }
+
+    private List<String> problems(TensorSource base) {
         List<String> problems = new ArrayList<>();
         modules.forEach((module, pair) -> {
             String weight = module + ".weight";
@@ -60,14 +95,14 @@ public record LoraWeights(int rank, Map<String, LoraPair> modules, Component com
                 return;
             }
             long[] shape = base.info(weight).dimensions();
-            long[] down = shape.clone();
-            long[] up = new long[shape.length];
-            Arrays.fill(up, 1);
             if (shape.length < 2) {
                 problems.add(module + " is no linear or convolution layer: its weight has the shape "
                         + Arrays.toString(shape));
                 return;
             }
+            long[] down = shape.clone();
+            long[] up = new long[shape.length];
+            Arrays.fill(up, 1);
             down[0] = pair.rank();
             up[0] = shape[0];
             up[1] = pair.rank();
@@ -80,8 +115,6 @@ public record LoraWeights(int rank, Map<String, LoraPair> modules, Component com
                         + Arrays.toString(up));
             }
         });
-        if (!problems.isEmpty()) {
-            throw new LoraMismatchException(base.describe(), problems);
-        }
+        return problems;
     }
 }

@@ -92,12 +92,17 @@ public final class OriginalUNetNames {
                 Collections.nCopies(MOST_LEVELS, layersPerBlock), Collections.nCopies(MOST_LEVELS, true));
     }
 
+    /** The names of a UNet with so many layers at each level, for reading. */
+    static OriginalUNetNames reading(List<Integer> layersPerBlock) {
+        return new OriginalUNetNames(layersPerBlock, Collections.nCopies(layersPerBlock.size(), true));
+    }
+
     /**
-     * The structure that a set of layers in original names implies. Where several fit, one of which each level is whole, then two
-     * layers a level, which all published models have.
+     * The structure that a set of layers in original names implies: two layers a level, as all published models have, if that
+     * fits; else so many that every level with attention is whole; else the fewest that fit.
      */
     static Optional<OriginalUNetNames> impliedByOriginal(Collection<String> originals) {
-        return implied(layers -> {
+        Map<Integer, Boolean> fitting = fitting(layers -> {
             OriginalUNetNames names = uniform(layers);
             List<String> mapped = originals.stream()
                     .map(names::toDiffusers)
@@ -105,16 +110,17 @@ public final class OriginalUNetNames {
                     .toList();
             return mapped.size() == originals.size() ? Optional.of(mapped) : Optional.empty();
         });
+        return fitting.containsKey(USUAL_LAYERS) ? Optional.of(uniform(USUAL_LAYERS)) : best(fitting);
     }
 
-    /** As {@link #impliedByOriginal} for layers in diffusers' names. */
+    /** As {@link #impliedByOriginal} for layers in diffusers' names, which say less: a whole adapter counts for most. */
     static Optional<OriginalUNetNames> impliedByDiffusers(Collection<String> modules) {
-        return implied(layers -> {
+        return best(fitting(layers -> {
             OriginalUNetNames names = uniform(layers);
             boolean all =
                     modules.stream().allMatch(module -> names.toOriginal(module).isPresent());
             return all ? Optional.of(modules) : Optional.empty();
-        });
+        }));
     }
 
     private interface Reading {
@@ -122,23 +128,33 @@ public final class OriginalUNetNames {
         Optional<? extends Collection<String>> with(int layersPerBlock);
     }
 
-    private static Optional<OriginalUNetNames> implied(Reading reading) {
-        List<Integer> fitting = new ArrayList<>();
-        List<Integer> whole = new ArrayList<>();
+    /** The numbers of layers that fit, and whether an adapter of such a UNet would be whole. */
+    private static Map<Integer, Boolean> fitting(Reading reading) {
+        Map<Integer, Boolean> fitting = new TreeMap<>();
         for (int layers = 1; layers <= MOST_LAYERS; layers++) {
-            Optional<? extends Collection<String>> modules = reading.with(layers);
-            if (modules.isPresent()) {
-                fitting.add(layers);
-                if (isWhole(modules.get(), layers)) {
-                    whole.add(layers);
-                }
-            }
+            int count = layers;
+            reading.with(layers).ifPresent(modules -> fitting.put(count, isWhole(modules, count)));
         }
-        List<Integer> candidates = whole.isEmpty() ? fitting : whole;
+        return fitting;
+    }
+
+    private static Optional<OriginalUNetNames> best(Map<Integer, Boolean> fitting) {
+        List<Integer> candidates = fitting.keySet().stream()
+                .filter(layers -> !fitting.containsValue(true) || Boolean.TRUE.equals(fitting.get(layers)))
+                .toList();
         if (candidates.isEmpty()) {
             return Optional.empty();
         }
         return Optional.of(uniform(candidates.contains(USUAL_LAYERS) ? USUAL_LAYERS : candidates.get(0)));
+    }
+
+    List<Integer> layersPerBlock() {
+        return layersPerBlock;
+    }
+
+    /** Whether these names are those of the published models. */
+    boolean isUsual() {
+        return layersPerBlock.stream().allMatch(layers -> layers == USUAL_LAYERS);
     }
 
     /** Whether each level that has attentions has all, and as many levels have on the way down as on the way up. */

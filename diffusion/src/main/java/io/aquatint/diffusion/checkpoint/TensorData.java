@@ -29,6 +29,29 @@ public record TensorData(TensorInfo info, ByteBuffer bytes) {
         return new TensorData(TensorInfo.of(DType.F16, shape), bytes);
     }
 
+    /** A tensor of a floating point type, rounded to nearest even. */
+    public static TensorData of(DType dtype, float[] values, long... shape) {
+        return switch (dtype) {
+            case F32 -> of(values, shape);
+            case F16 -> halfOf(values, shape);
+            case BF16 -> {
+                ByteBuffer bytes = ByteBuffer.allocate(values.length * 2).order(ByteOrder.LITTLE_ENDIAN);
+                for (int i = 0; i < values.length; i++) {
+                    bytes.putShort(2 * i, BFloat16.fromFloat(values[i]));
+                }
+                yield new TensorData(TensorInfo.of(DType.BF16, shape), bytes);
+            }
+            case F64 -> {
+                ByteBuffer bytes = ByteBuffer.allocate(values.length * 8).order(ByteOrder.LITTLE_ENDIAN);
+                for (int i = 0; i < values.length; i++) {
+                    bytes.putDouble(8 * i, values[i]);
+                }
+                yield new TensorData(TensorInfo.of(DType.F64, shape), bytes);
+            }
+            default -> throw new IllegalArgumentException(dtype + " is no floating point type");
+        };
+    }
+
     public int size() {
         return Math.toIntExact(info.elements());
     }
