@@ -2,24 +2,129 @@ package io.aquatint.diffusion.pipeline;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.diffusion.checkpoint.TextualInversion;
 import io.aquatint.diffusion.graph.Weights;
+import io.aquatint.diffusion.text.ClipTokenizer;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 
-/** A {@link StableDiffusion} with adapters added to its weights. Owns only the weights that differ. */
+/** A {@link StableDiffusion} with an {@link Adaptation} laid over it. Owns only what differs. */
 public final class AdaptedModel implements AutoCloseable {
     private final StableDiffusion model;
+    private final NDManager manager;
     private final Weights unetWeights;
-    private final List<Weights> textWeights;
+    private final List<TextEncoder> textEncoders = new ArrayList<>();
+    private final List<ClipTokenizer> tokenizers = new ArrayList<>(); // those that differ
 
-    AdaptedModel(StableDiffusion model, Weights unetWeights, List<Weights> textWeights) {
+    private AdaptedModel(StableDiffusion model, NDManager manager, Adaptation adaptation) {
         this.model = model;
-        this.unetWeights = unetWeights;
-        this.textWeights = List.copyOf(textWeights);
+        this.manager = manager;
+        try {
+            this.unetWeights = weights(StableDiffusion.UNET, model.unetWeights(), adaptation)
+                    .weights();
+            for (TextEncoder encoder : model.textEncoders()) {
+                textEncoders.add(adapted(encoder, adaptation));
+            }
+        } catch (RuntimeException e) {
+            close();
+            throw e;
+        }
+    }
+
+    /** @throws CheckpointException if anything does not fit */
+    static AdaptedModel of(StableDiffusion model, Adaptation adaptation) {
+        checkComponents(model, adaptation);
+        return new AdaptedModel(model, model.manager().newSubManager(), adaptation);
+    }
+
+    private static void checkComponents(StableDiffusion model, Adaptation adaptation) {
+        Set<String> wanted = new TreeSet<>(adaptation.networks().keySet());
+        adaptation.loras().forEach(lora -> wanted.add(lora.adapter().component().folder()));
+        wanted.remove(StableDiffusion.UNET);
+        model.textEncoders().forEach(encoder -> wanted.remove(encoder.component()));
+        if (!wanted.isEmpty()) {
+            throw new CheckpointException("%s has no %s that could be adapted: the adapter is for another architecture"
+                    .formatted(model.source().path(), String.join(" and no ", wanted)));
+        }
+        int encoders = model.textEncoders().size();
+        for (TextualInversion word : adaptation.words()) {
+            int embeddings = word.secondVectors() == null ? 1 : 2;
+            if (embeddings != encoders) {
+                throw new CheckpointException("the word %s is made for %d text encoder(s), but %s has %d"
+                        .formatted(word.token(), embeddings, model.source().path(), encoders));
+            }
+        }
+    }
+
+    /** A network's weights with its adapters. */
+    private AdaptedWeights weights(String component, Weights base, Adaptation adaptation) {
+        TensorSource other = adaptation.networks().get(component);
+        AdaptedWeights weights = other == null
+                ? new AdaptedWeights(manager, model.source().weights(component), base)
+                : new AdaptedWeights(manager, other, model.load(manager, component, other));
+        adaptation.loras().stream()
+                .filter(lora -> lora.adapter().component().folder().equals(component))
+                .forEach(weights::add);
+        return weights;
+    }
+
+    private TextEncoder adapted(TextEncoder encoder, Adaptation adaptation) {
+        AdaptedWeights weights = weights(encoder.component(), encoder.weights(), adaptation);
+        if (adaptation.words().isEmpty()) {
+            return encoder.with(weights.weights(), encoder.tokenizer());
+        }
+        Map<String, Integer> tokens = new LinkedHashMap<>();
+        for (TextualInversion word : adaptation.words()) {
+            List<float[]> rows = rows(word, encoder);
+            if (tokens.putIfAbsent(word.token(), rows.size()) != null) {
+                throw new CheckpointException("the word %s is there twice".formatted(word.token()));
+            }
+            weights.appendTokens(rows);
+        }
+        ClipTokenizer tokenizer =
+                encoder.tokenizer().withWords(tokens, encoder.config().vocabSize());
+        tokenizers.add(tokenizer);
+        return encoder.with(weights.weights(), tokenizer);
+    }
+
+    private List<float[]> rows(TextualInversion word, TextEncoder encoder) {
+        List<float[]> second = word.secondVectors();
+        boolean first = encoder.component().equals(model.textEncoders().get(0).component());
+        List<float[]> rows = first || second == null ? word.vectors() : second;
+        int size = encoder.config().hiddenSize();
+        if (rows.get(0).length != size) {
+            throw new CheckpointException("the word %s is [%d, %d], but the %s of %s needs [%d, %d]"
+                    .formatted(
+                            word.token(),
+                            rows.size(),
+                            rows.get(0).length,
+                            encoder.component(),
+                            model.source().path(),
+                            rows.size(),
+                            size));
+        }
+        return rows;
+    }
+
+    /** The UNet's weights as they are here. */
+    public Weights unetWeights() {
+        return unetWeights;
+    }
+
+    /** The text encoders as they are here: one, or SDXL's two. */
+    public List<TextEncoder> textEncoders() {
+        return List.copyOf(textEncoders);
     }
 
     /** Encodes prompts; the arrays are in the given manager. */
     public PromptEmbedding encodeText(NDManager outputs, List<String> prompts) {
-        return model.encodeText(outputs, textWeights, prompts);
+        return model.encodeText(outputs, textEncoders, prompts);
     }
 
     /**
@@ -37,7 +142,7 @@ public final class AdaptedModel implements AutoCloseable {
 
     @Override
     public void close() {
-        unetWeights.close();
-        textWeights.forEach(Weights::close);
+        manager.close();
+        tokenizers.forEach(ClipTokenizer::close);
     }
 }

@@ -7,6 +7,7 @@ import ai.djl.ndarray.NDManager;
 import io.aquatint.diffusion.checkpoint.Architecture;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.ModelSource;
+import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
@@ -32,6 +33,8 @@ import org.jspecify.annotations.Nullable;
  * {@link #close} frees all of it. Not for several threads at once.
  */
 public final class StableDiffusion implements AutoCloseable {
+    static final String UNET = "unet";
+
     private final ModelSource source;
     private final Architecture architecture;
     private final NDManager manager;
@@ -188,16 +191,16 @@ public final class StableDiffusion implements AutoCloseable {
      * and the second one's pooled and projected state.
      */
     public PromptEmbedding encodeText(NDManager outputs, List<String> prompts) {
-        return encodeText(
-                outputs, textEncoders.stream().map(TextEncoder::weights).toList(), prompts);
+        return encodeText(outputs, textEncoders, prompts);
     }
 
-    PromptEmbedding encodeText(NDManager outputs, List<Weights> weights, List<String> prompts) {
+    /** The same with text encoders that may have other weights and words. */
+    PromptEmbedding encodeText(NDManager outputs, List<TextEncoder> encoders, List<String> prompts) {
         try (NDManager scope = outputs.newSubManager()) {
             NDList states = new NDList();
             @Nullable NDArray pooled = null;
-            for (int i = 0; i < textEncoders.size(); i++) {
-                PromptEmbedding encoded = textEncoders.get(i).encode(scope, weights.get(i), prompts);
+            for (TextEncoder encoder : encoders) {
+                PromptEmbedding encoded = encoder.encode(scope, prompts);
                 states.add(encoded.context());
                 pooled = encoded.pooled();
             }
@@ -239,18 +242,30 @@ public final class StableDiffusion implements AutoCloseable {
     }
 
     /** The model with adapters added; the model itself stays as it is. */
-    public AdaptedModel adapted(List<WeightedLora> adapters) {
-        LoraFusion.check(this, adapters);
-        List<Weights> text = new ArrayList<>();
-        try {
-            for (TextEncoder encoder : textEncoders) {
-                text.add(LoraFusion.fuse(manager, encoder.weights(), source, encoder.component(), adapters));
-            }
-            return new AdaptedModel(this, LoraFusion.fuse(manager, unetWeights, source, "unet", adapters), text);
-        } catch (RuntimeException e) {
-            text.forEach(Weights::close);
-            throw e;
+    public AdaptedModel adapted(List<WeightedLora> loras) {
+        return adapted(Adaptation.of(loras));
+    }
+
+    /**
+     * The model with all that is laid over it; the model itself stays as it is.
+     *
+     * @throws CheckpointException if an adapter, a word or a network does not fit; the message names tensors and shapes
+     */
+    public AdaptedModel adapted(Adaptation adaptation) {
+        return AdaptedModel.of(this, adaptation);
+    }
+
+    /** A whole network in place of the base's. */
+    Weights load(NDManager owner, String component, TensorSource weights) {
+        if (component.equals(UNET)) {
+            return Weights.load(owner, weights, unet.weightShapes(), Set.of());
         }
+        return textEncoders.stream()
+                .filter(encoder -> encoder.component().equals(component))
+                .findFirst()
+                .map(encoder -> encoder.load(owner, weights))
+                .orElseThrow(() -> new CheckpointException("%s: %s has no %s that it could be put in place of"
+                        .formatted(weights.describe(), source.path(), component)));
     }
 
     @Override

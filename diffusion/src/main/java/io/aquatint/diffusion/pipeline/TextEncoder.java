@@ -5,6 +5,7 @@ import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.aquatint.diffusion.checkpoint.ModelSource;
+import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Weights;
@@ -44,8 +45,8 @@ public final class TextEncoder {
         String component = "text_encoder" + suffix;
         ClipTextConfig config = ClipTextConfig.from(source.config(component));
         CompiledGraph graph = CompiledGraph.compile(manager, graph(config, penultimate));
-        Weights weights = Weights.load(manager, source.weights(component), graph.weightShapes(), UNUSED);
         ClipTokenizer tokenizer = ClipTokenizer.load(source.tokenizerFolder("tokenizer" + suffix));
+        Weights weights = Weights.load(manager, source.weights(component), graph.weightShapes(), UNUSED);
         return new TextEncoder(component, config, tokenizer, graph, weights);
     }
 
@@ -74,12 +75,22 @@ public final class TextEncoder {
         return weights;
     }
 
+    /** Other weights of the same network. */
+    Weights load(NDManager owner, TensorSource source) {
+        return Weights.load(owner, source, graph.weightShapes(), UNUSED);
+    }
+
+    /** The same network with other weights and another tokenizer, which stay the caller's. */
+    TextEncoder with(Weights otherWeights, ClipTokenizer otherTokenizer) {
+        return new TextEncoder(component, config, otherTokenizer, graph, otherWeights);
+    }
+
     /**
-     * Encodes prompts with weights that may be others than the model's own.
+     * Encodes prompts.
      *
      * @return [prompts, tokens, hiddenSize], and the pooled state, [prompts, hiddenSize or projectionDim]
      */
-    PromptEmbedding encode(NDManager outputs, Weights weights, List<String> prompts) {
+    PromptEmbedding encode(NDManager outputs, List<String> prompts) {
         long[] ids = prompts.stream()
                 .flatMapToLong(prompt -> Arrays.stream(tokenizer.encode(prompt)))
                 .toArray();

@@ -13,8 +13,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 
 /**
  * CLIP's tokenizer: byte pairs over lower-case words, each ending in {@code </w>}, between a begin and an end token. Reads
@@ -26,16 +30,27 @@ public final class ClipTokenizer implements AutoCloseable {
     private static final String WORDS =
             "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
+    private final Path folder;
     private final HuggingFaceTokenizer tokenizer;
     private final int maxLength;
     private final long endToken;
     private final long padToken;
+    private final Map<Long, Integer> words;
 
-    private ClipTokenizer(HuggingFaceTokenizer tokenizer, int maxLength, long endToken, long padToken) {
+    /** @param words how many ids a new word has, by the first of them */
+    private ClipTokenizer(
+            Path folder,
+            HuggingFaceTokenizer tokenizer,
+            int maxLength,
+            long endToken,
+            long padToken,
+            Map<Long, Integer> words) {
+        this.folder = folder;
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
         this.endToken = endToken;
         this.padToken = padToken;
+        this.words = words;
     }
 
     /**
@@ -45,7 +60,23 @@ public final class ClipTokenizer implements AutoCloseable {
      * @throws CheckpointException if a file is missing or does not fit the others
      */
     public static ClipTokenizer load(Path folder) {
-        JsonNode vocabulary = readObject(folder.resolve("vocab.json"), true);
+        return load(folder, Map.of(), 0);
+    }
+
+    /**
+     * The same tokenizer with new words, as diffusers' TextualInversionLoaderMixin adds them: wherever one stands in a text, with
+     * or without spaces around it, it becomes its own ids.
+     *
+     * @param words how many ids each word has, in the order in which they are given out
+     * @param firstId the first new id: the size of the text encoder's table
+     * @throws CheckpointException if the vocabulary has a word already
+     */
+    public ClipTokenizer withWords(Map<String, Integer> words, int firstId) {
+        return load(folder, words, firstId);
+    }
+
+    private static ClipTokenizer load(Path folder, Map<String, Integer> words, int firstId) {
+        ObjectNode vocabulary = readObject(folder.resolve("vocab.json"), true);
         JsonNode config = readObject(folder.resolve("tokenizer_config.json"), false);
         JsonNode special = readObject(folder.resolve("special_tokens_map.json"), false);
         if (!config.path("do_lower_case").asBoolean(true)) {
@@ -61,17 +92,33 @@ public final class ClipTokenizer implements AutoCloseable {
                 throw new CheckpointException(folder.resolve("vocab.json") + " lacks the special token " + token);
             }
         }
-        ObjectNode root = tokenizerJson(vocabulary, readMerges(folder.resolve("merges.txt")), begin, end, unknown);
+        Map<String, Long> ids = new LinkedHashMap<>();
+        Map<Long, Integer> counts = new HashMap<>();
+        long next = firstId;
+        for (Map.Entry<String, Integer> word : words.entrySet()) {
+            if (vocabulary.has(word.getKey()) || vocabulary.has(word.getKey() + "</w>")) {
+                throw new CheckpointException("%s has the word %s already; a new one needs another name"
+                        .formatted(folder.resolve("vocab.json"), word.getKey()));
+            }
+            ids.put(word.getKey(), next);
+            counts.put(next, word.getValue());
+            next += word.getValue();
+        }
+        ids.forEach(vocabulary::put);
+        ObjectNode root =
+                tokenizerJson(vocabulary, readMerges(folder.resolve("merges.txt")), begin, end, unknown, ids.keySet());
         try {
             byte[] json = JSON.writeValueAsBytes(root);
             HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.newInstance(
                     new ByteArrayInputStream(json),
                     Map.of("addSpecialTokens", "true", "padding", "false", "truncation", "false"));
             return new ClipTokenizer(
+                    folder,
                     tokenizer,
                     maximum(config),
                     vocabulary.path(end).asLong(),
-                    vocabulary.path(pad).asLong());
+                    vocabulary.path(pad).asLong(),
+                    counts);
         } catch (IOException | RuntimeException e) {
             throw new CheckpointException(folder + " holds no CLIP tokenizer: " + e.getMessage(), e);
         }
@@ -84,7 +131,13 @@ public final class ClipTokenizer implements AutoCloseable {
 
     /** All tokens of a text, begin and end included, however many. */
     public long[] tokenize(String text) {
-        return tokenizer.encode(text, true, false).getIds();
+        long[] ids = tokenizer.encode(text, true, false).getIds();
+        if (words.isEmpty()) {
+            return ids;
+        }
+        return Arrays.stream(ids)
+                .flatMap(id -> LongStream.range(id, id + words.getOrDefault(id, 1)))
+                .toArray();
     }
 
     /** What the text encoder takes: exactly {@link #maxLength()} tokens, the end cut off or padded. */
@@ -111,21 +164,20 @@ public final class ClipTokenizer implements AutoCloseable {
 
     /** The same tokenizer in the form of the tokenizers library, as transformers' CLIPConverter writes it. */
     private static ObjectNode tokenizerJson(
-            JsonNode vocabulary, List<String> merges, String begin, String end, String unknown) {
+            JsonNode vocabulary,
+            List<String> merges,
+            String begin,
+            String end,
+            String unknown,
+            Collection<String> words) {
         ObjectNode root = JSON.createObjectNode().put("version", "1.0");
         root.putNull("truncation");
         root.putNull("padding");
         ArrayNode added = root.putArray("added_tokens");
         for (String token : begin.equals(end) ? List.of(begin) : List.of(begin, end)) {
-            added.addObject()
-                    .put("id", vocabulary.path(token).asLong())
-                    .put("content", token)
-                    .put("single_word", false)
-                    .put("lstrip", false)
-                    .put("rstrip", false)
-                    .put("normalized", true)
-                    .put("special", true);
+            added.add(addedToken(vocabulary, token, true));
         }
+        words.forEach(word -> added.add(addedToken(vocabulary, word, false)));
         ArrayNode normalizers =
                 root.putObject("normalizer").put("type", "Sequence").putArray("normalizers");
         normalizers.addObject().put("type", "NFC");
@@ -164,6 +216,17 @@ public final class ClipTokenizer implements AutoCloseable {
         return root;
     }
 
+    private static ObjectNode addedToken(JsonNode vocabulary, String token, boolean special) {
+        return JSON.createObjectNode()
+                .put("id", vocabulary.path(token).asLong())
+                .put("content", token)
+                .put("single_word", false)
+                .put("lstrip", false)
+                .put("rstrip", false)
+                .put("normalized", true)
+                .put("special", special);
+    }
+
     private static List<String> readMerges(Path path) {
         if (!Files.isRegularFile(path)) {
             throw new CheckpointException(path + " is missing");
@@ -191,7 +254,7 @@ public final class ClipTokenizer implements AutoCloseable {
         return otherwise;
     }
 
-    private static JsonNode readObject(Path path, boolean needed) {
+    private static ObjectNode readObject(Path path, boolean needed) {
         if (!Files.isRegularFile(path)) {
             if (needed) {
                 throw new CheckpointException(path + " is missing");
@@ -199,11 +262,10 @@ public final class ClipTokenizer implements AutoCloseable {
             return JSON.createObjectNode();
         }
         try {
-            JsonNode root = JSON.readTree(path.toFile());
-            if (!root.isObject()) {
-                throw new CheckpointException(path + " is not a JSON object");
+            if (JSON.readTree(path.toFile()) instanceof ObjectNode root) {
+                return root;
             }
-            return root;
+            throw new CheckpointException(path + " is not a JSON object");
         } catch (IOException e) {
             throw new CheckpointException(path + " cannot be read: " + e.getMessage(), e);
         }
