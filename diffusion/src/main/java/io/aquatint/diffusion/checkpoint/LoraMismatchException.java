@@ -14,6 +14,12 @@ public final class LoraMismatchException extends CheckpointException {
         this.problems = List.copyOf(problems);
     }
 
+    /** An adapter that does not fit another. */
+    public LoraMismatchException(String adapter, String other, List<String> problems) {
+        super(adapter + " does not fit " + other + ": " + Problems.summary(problems));
+        this.problems = List.copyOf(problems);
+    }
+
     LoraMismatchException(ModelSource base, Collection<LoraWeights> adapters, List<String> problems) {
         super("the adapter does not fit " + base.path() + otherFamily(base, adapters) + ": "
                 + Problems.summary(problems));
