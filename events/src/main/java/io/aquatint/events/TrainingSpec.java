@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * How a data set is trained. Every setting that is absent has the default that fine-tuners expect; the defaults stand in
  * {@link TrainingSpecBuilder}.
  *
- * @param baseModel the name or path of a base model that the trainers know
+ * @param baseModel a base model: {@code demo}, a path that all trainers have, or {@code store:} and a key of the object store
  * @param triggerWord the rare word that comes to mean the subject
  * @param classWord what kind of thing the subject is
  * @param resolution the side of the square pictures, in pixels, a multiple of 8

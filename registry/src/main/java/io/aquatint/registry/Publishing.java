@@ -1,6 +1,7 @@
 package io.aquatint.registry;
 
 import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.pipeline.BaseModelMissingException;
 import io.aquatint.events.Event;
 import io.aquatint.events.ModelEvent;
@@ -63,7 +64,10 @@ final class Publishing {
         ModelVersion version;
         try {
             version = Versions.with(draft.version(), files.make(draft));
-        } catch (CheckpointException | ObjectMissingException | IllegalArgumentException e) {
+        } catch (CheckpointException
+                | UnsupportedModelException
+                | ObjectMissingException
+                | IllegalArgumentException e) {
             reject(draft, String.valueOf(e.getMessage()), now);
             return;
         } catch (BaseModelMissingException e) {

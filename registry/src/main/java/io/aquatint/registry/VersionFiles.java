@@ -5,6 +5,7 @@ import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.events.Artifact;
 import io.aquatint.events.ArtifactFormat;
+import io.aquatint.runtime.store.ObjectCache;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.Scratch;
 import io.aquatint.runtime.store.Sha256;
@@ -25,7 +26,7 @@ final class VersionFiles {
     VersionFiles(ObjectStore store, Path work, Links links) {
         this.store = store;
         this.work = work;
-        this.models = new BaseModels(work);
+        this.models = new BaseModels(work, ObjectCache.ofModels(store, work)::fetch);
         this.links = links;
     }
 
@@ -34,10 +35,11 @@ final class VersionFiles {
      *
      * @throws CheckpointException if the checkpoint is not the one that was announced, or does not fit the base model
      * @throws io.aquatint.runtime.store.ObjectMissingException if it is not in the store
-     * @throws io.aquatint.diffusion.pipeline.BaseModelMissingException if this machine has no such base model
+     * @throws io.aquatint.diffusion.pipeline.BaseModelMissingException if neither this machine nor the store has such a base model
+     * @throws io.aquatint.diffusion.checkpoint.UnsupportedModelException if the base model is of another kind
      */
     List<Artifact> make(Draft draft) throws IOException {
-        ModelSource base = ModelSource.open(models.folder(draft.version().baseModel()));
+        ModelSource base = ModelSource.open(models.path(draft.version().baseModel()));
         try (var scratch = new Scratch(work)) {
             Path adapter = fetch(draft, scratch.file("adapter.safetensors"));
             AdapterFiles.Written written = AdapterFiles.write(

@@ -36,7 +36,7 @@ final class FinishedTraining {
 
     /** @param spoil changes the adapter before it is stored */
     FinishedTraining(ObjectStore store, Path work, Consumer<Map<String, LoraPair>> spoil) throws IOException {
-        Path base = new BaseModels(work).folder(BaseModels.DEMO);
+        Path base = new BaseModels(work).path(BaseModels.DEMO);
         Map<String, LoraPair> pairs =
                 PlantedAdapter.pairs(DiffusersFolder.open(base).weights("unet"), Trainings.request());
         spoil.accept(pairs);

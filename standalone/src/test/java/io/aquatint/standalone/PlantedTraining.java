@@ -97,7 +97,7 @@ final class PlantedTraining {
     }
 
     private byte[] adapter(int seed, double size) throws IOException {
-        TensorSource unet = DiffusersFolder.open(new BaseModels(work).folder(SPEC.baseModel()))
+        TensorSource unet = DiffusersFolder.open(new BaseModels(work).path(SPEC.baseModel()))
                 .weights("unet");
         LoraConfig config = new LoraConfig(SPEC.rank(), SPEC.alpha(), SPEC.targetModules());
         Random random = new Random(seed);

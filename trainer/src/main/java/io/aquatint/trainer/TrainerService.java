@@ -13,6 +13,7 @@ import io.aquatint.runtime.kafka.Outcome;
 import io.aquatint.runtime.kafka.ShareWorker;
 import io.aquatint.runtime.lifecycle.Health;
 import io.aquatint.runtime.lifecycle.Service;
+import io.aquatint.runtime.store.ObjectCache;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.ObjectStoreException;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -49,7 +50,8 @@ public final class TrainerService implements Service {
     public TrainerService(Kafka kafka, ObjectStore store, TrainerSettings settings, MeterRegistry metrics) {
         this.kafka = kafka;
         this.settings = settings;
-        this.model = new WarmModel(new BaseModels(settings.work()));
+        this.model =
+                new WarmModel(new BaseModels(settings.work(), ObjectCache.ofModels(store, settings.work())::fetch));
         this.tools = new TrainingJob.Tools(
                 store,
                 event -> kafka.publisher().publishNow(Topics.TRAINING_EVENTS, event),

@@ -4,6 +4,7 @@ import ai.djl.engine.EngineException;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.pipeline.BaseModelMissingException;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.diffusion.pipeline.WarmModel;
@@ -15,6 +16,7 @@ import io.aquatint.events.TrainingRequest;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.runtime.kafka.PermanentException;
+import io.aquatint.runtime.store.ObjectCache;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.Scratch;
 import io.aquatint.runtime.store.Sha256;
@@ -42,7 +44,7 @@ final class Validation implements AutoCloseable {
     Validation(ObjectStore store, Path work) {
         this.store = store;
         this.work = work;
-        this.models = new WarmModel(new BaseModels(work));
+        this.models = new WarmModel(new BaseModels(work, ObjectCache.ofModels(store, work)::fetch));
     }
 
     /** Remembers what is trained on, which samples are compared with. */
@@ -67,7 +69,11 @@ final class Validation implements AutoCloseable {
                 return ofCheckpoint(saved);
             }
             return List.of();
-        } catch (CheckpointException | BaseModelMissingException | EngineException | IllegalArgumentException e) {
+        } catch (CheckpointException
+                | UnsupportedModelException
+                | BaseModelMissingException
+                | EngineException
+                | IllegalArgumentException e) {
             throw new PermanentException("%s cannot be evaluated: %s".formatted(event.trainingId(), e.getMessage()), e);
         }
     }

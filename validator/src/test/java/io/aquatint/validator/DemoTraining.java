@@ -39,8 +39,8 @@ final class DemoTraining {
         this.store = store;
         this.work = work;
         this.id = id;
-        this.unet = DiffusersFolder.open(new BaseModels(work).folder(BaseModels.DEMO))
-                .weights("unet");
+        this.unet =
+                DiffusersFolder.open(new BaseModels(work).path(BaseModels.DEMO)).weights("unet");
     }
 
     static TrainingSpec spec(String more) {

@@ -75,7 +75,7 @@ class ValidationTest {
 
         Path adapter = Files.createTempFile(work, "expected", ".safetensors");
         store.download(saved.objectKey(), adapter);
-        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).folder(BaseModels.DEMO))) {
+        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).path(BaseModels.DEMO))) {
             var before = ValidationLoss.evaluate(model, null, examples(heldOut));
             var after = ValidationLoss.evaluate(model, LoraFormats.read(adapter), examples(heldOut));
             SortedMap<Integer, Double> subsetAfter =
@@ -288,7 +288,7 @@ class ValidationTest {
     void closingEndsAnEvaluationBetweenTwoSamples() throws IOException {
         String four = ", \"samplePrompts\": [\"a\", \"b\", \"c\", \"d\"]";
         TrainingStarted started = training.started(heldOut, subset, DemoTraining.spec(four));
-        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).folder(BaseModels.DEMO))) {
+        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).path(BaseModels.DEMO))) {
             String prefix = "trainings/cups/1/samples/";
             Evaluator evaluator = new Evaluator(
                     store, model, started, List.of(), () -> store.list(prefix).size() == 2);
@@ -300,7 +300,7 @@ class ValidationTest {
     @Test
     void nativeMemoryIsFlatFromCheckpointToCheckpoint() throws IOException {
         TrainingStarted started = training.started(heldOut, subset, spec);
-        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).folder(BaseModels.DEMO))) {
+        try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).path(BaseModels.DEMO))) {
             Evaluator evaluator = new Evaluator(store, model, started, subset, () -> false);
             List<Evaluation> before = List.of(evaluator.ofBase());
             int arrays = model.manager().getManagedArrays().size();

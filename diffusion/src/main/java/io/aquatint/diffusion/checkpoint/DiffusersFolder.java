@@ -14,7 +14,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -25,6 +27,11 @@ import java.util.stream.Stream;
 public final class DiffusersFolder implements ModelSource {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final List<String> STEMS = List.of("diffusion_pytorch_model", "model", "pytorch_model");
+
+    private static final String MODEL_INDEX = "model_index.json";
+    private static final String INDEX = ".safetensors.index.";
+    private static final Set<String> COMPONENTS =
+            Set.of("unet", "vae", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "scheduler");
 
     private final Path path;
     private final ObjectNode modelIndex;
@@ -43,7 +50,59 @@ public final class DiffusersFolder implements ModelSource {
         if (!Files.isDirectory(path)) {
             throw new CheckpointException("there is no model folder " + path);
         }
-        return new DiffusersFolder(path, readObject(path.resolve("model_index.json")));
+        return new DiffusersFolder(path, readObject(path.resolve(MODEL_INDEX)));
+    }
+
+    /**
+     * Of the files of a whole folder, those that are read: published folders have the same weights in several forms.
+     *
+     * @param files all names, relative to the folder, with slashes
+     * @throws CheckpointException where a component's only weights are pickled
+     */
+    public static List<String> needed(List<String> files) {
+        List<String> needed = new ArrayList<>();
+        Map<String, List<String>> components = new TreeMap<>();
+        for (String file : files) {
+            String[] path = file.split("/", -1);
+            if (path.length == 2 && COMPONENTS.contains(path[0])) {
+                components.computeIfAbsent(path[0], name -> new ArrayList<>()).add(path[1]);
+            } else if (file.equals(MODEL_INDEX)) {
+                needed.add(file);
+            }
+        }
+        components.forEach((component, names) -> {
+            List<String> weights = neededWeights(names);
+            if (weights.isEmpty() && names.stream().anyMatch(Pickled::hasSuffix)) {
+                throw noWeights(component, names);
+            }
+            for (String name : names) {
+                boolean setting = (name.endsWith(".json") && !name.contains(INDEX)) || name.endsWith(".txt");
+                if (setting || weights.contains(name)) {
+                    needed.add(component + "/" + name);
+                }
+            }
+        });
+        return needed;
+    }
+
+    /** What {@link #weights} would read: full precision first, then {@code fp16}, then whatever there is. */
+    private static List<String> neededWeights(List<String> names) {
+        for (String variant : List.of("", "\\.fp16")) {
+            for (String stem : STEMS) {
+                Pattern pattern = Pattern.compile("%s(%s)?(-\\d+-of-\\d+)?(%s)?\\.safetensors(\\.index%s\\.json)?"
+                        .formatted(stem, variant, variant, variant));
+                List<String> found = names.stream()
+                        .filter(name -> pattern.matcher(name).matches())
+                        .filter(name -> variant.isEmpty() || name.contains(".fp16"))
+                        .toList();
+                if (!found.isEmpty()) {
+                    return found;
+                }
+            }
+        }
+        return names.stream()
+                .filter(name -> name.endsWith(".safetensors") || name.contains(INDEX))
+                .toList();
     }
 
     @Override
@@ -74,7 +133,7 @@ public final class DiffusersFolder implements ModelSource {
                 return Architecture.STABLE_DIFFUSION_XL;
             }
             default ->
-                throw new UnsupportedModelException(path.resolve("model_index.json") + ": the pipeline _class_name = "
+                throw new UnsupportedModelException(path.resolve(MODEL_INDEX) + ": the pipeline _class_name = "
                         + pipelineClass() + " is not supported; StableDiffusionPipeline (1.x, 2.x) and"
                         + " StableDiffusionXLPipeline are");
         }
@@ -176,7 +235,7 @@ public final class DiffusersFolder implements ModelSource {
     /** A component with one single variant, whatever its name, leaves no choice. */
     private static Optional<TensorSource> otherVariant(Path folder, List<String> files) {
         List<String> variants = files.stream()
-                .filter(file -> file.endsWith(".safetensors") || file.contains(".safetensors.index."))
+                .filter(file -> file.endsWith(".safetensors") || file.contains(INDEX))
                 .toList();
         List<String> indices =
                 variants.stream().filter(file -> file.endsWith(".json")).toList();
@@ -192,7 +251,7 @@ public final class DiffusersFolder implements ModelSource {
         throw new CheckpointException(folder + " has several weights and none of a known name: " + variants);
     }
 
-    private static CheckpointException noWeights(Path folder, List<String> files) {
+    private static CheckpointException noWeights(Object folder, List<String> files) {
         List<String> pickled = files.stream().filter(Pickled::hasSuffix).toList();
         if (pickled.isEmpty()) {
             return new CheckpointException(

@@ -1,5 +1,6 @@
 package io.aquatint.diffusion.pipeline;
 
+import io.aquatint.diffusion.checkpoint.DiffusersFolder;
 import io.aquatint.diffusion.initializer.BaseModelInitializer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -10,34 +11,61 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Finds the diffusers folder of a base model: {@code demo} is created on first use in the work folder, everything else is a
- * path. Several processes may share one work folder.
+ * Finds a base model on this machine: {@code demo} is created on first use in the work folder, {@code store:KEY} is fetched from
+ * an object store, everything else is a path. Several processes may share one work folder.
  */
 public final class BaseModels {
     /** The name of the small model that is created on first use. */
     public static final String DEMO = "demo";
 
+    /** What begins the name of a base model in the object store. */
+    public static final String IN_STORE = "store:";
+
     private static final long DEMO_SEED = 0;
     private static final String INDEX = "model_index.json";
 
     private final Path work;
+    private final @Nullable Store store;
+
+    /** Where base models are kept that are not on this machine. */
+    public interface Store {
+        /**
+         * Brings an object, or the folder of all objects below a key, to this machine.
+         *
+         * @param needed of the names below a key, relative to it, those that are wanted
+         * @return the file or the folder; empty where there is neither
+         */
+        Optional<Path> fetch(String key, UnaryOperator<List<String>> needed);
+    }
 
     /** @param work where created models are kept; made when it is missing */
     public BaseModels(Path work) {
+        this(work, null);
+    }
+
+    /** @param store where the names look that begin with {@value #IN_STORE} */
+    public BaseModels(Path work, @Nullable Store store) {
         this.work = work;
+        this.store = store;
     }
 
     /**
-     * The diffusers folder of a base model.
+     * The diffusers folder or the single file of a base model.
      *
      * @throws BaseModelMissingException if there is none of this name
      */
-    public synchronized Path folder(String name) {
+    public synchronized Path path(String name) {
         if (name.equals(DEMO)) {
             return demo();
+        }
+        if (name.startsWith(IN_STORE)) {
+            return fetched(name.substring(IN_STORE.length()));
         }
         Path path;
         try {
@@ -45,7 +73,7 @@ public final class BaseModels {
         } catch (InvalidPathException e) {
             throw missing(name);
         }
-        if (name.isBlank() || !Files.isRegularFile(path.resolve(INDEX))) {
+        if (name.isBlank() || !(Files.isRegularFile(path) || Files.isRegularFile(path.resolve(INDEX)))) {
             throw missing(name);
         }
         return path;
@@ -53,8 +81,27 @@ public final class BaseModels {
 
     private static BaseModelMissingException missing(String name) {
         return new BaseModelMissingException(
-                "base model '%s' is neither '%s' nor a folder with a %s; give the path of a model in diffusers layout"
-                        .formatted(name, DEMO, INDEX));
+                "base model '%s' is neither '%s' nor a folder with a %s nor a file; give the path of a model in diffusers layout or of"
+                                .formatted(name, DEMO, INDEX)
+                        + " a single .safetensors file, or '" + IN_STORE + "' and its key in the object store");
+    }
+
+    private Path fetched(String key) {
+        if (store == null) {
+            throw new BaseModelMissingException(
+                    "base model '%s%s' is in an object store, but there is none here; give a path"
+                            .formatted(IN_STORE, key));
+        }
+        Path path = store.fetch(key, DiffusersFolder::needed)
+                .orElseThrow(() -> new BaseModelMissingException(
+                        "base model '%s%s': the object store has no object '%s' and none below it; put a single .safetensors file there or the files of a diffusers folder"
+                                .formatted(IN_STORE, key, key)));
+        if (Files.isDirectory(path) && !Files.isRegularFile(path.resolve(INDEX))) {
+            throw new BaseModelMissingException(
+                    "base model '%s%s': the object store has objects below '%s', but no %s; put all files of the diffusers folder there"
+                            .formatted(IN_STORE, key, key, INDEX));
+        }
+        return path;
     }
 
     /** A half-written model must never be found under the final name: it is written beside it, then moved. */

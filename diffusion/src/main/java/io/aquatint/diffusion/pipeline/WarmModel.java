@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 public final class WarmModel implements AutoCloseable {
     private final BaseModels models;
     private @Nullable StableDiffusion loaded;
-    private @Nullable Path folder;
+    private @Nullable Path path;
 
     public WarmModel(BaseModels models) {
         this.models = models;
@@ -15,11 +15,11 @@ public final class WarmModel implements AutoCloseable {
 
     /** The base model of this name; it stays this object's. Another one that was loaded before is closed. */
     public StableDiffusion get(String name) {
-        Path wanted = models.folder(name).toAbsolutePath().normalize();
-        if (loaded == null || !wanted.equals(folder)) {
+        Path wanted = models.path(name).toAbsolutePath().normalize();
+        if (loaded == null || !wanted.equals(path)) {
             close();
             loaded = StableDiffusion.load(wanted);
-            folder = wanted;
+            path = wanted;
         }
         return loaded;
     }

@@ -69,7 +69,12 @@ public final class MemoryObjectStore implements ObjectStore {
     @Override
     public Optional<ObjectInfo> stat(String key) {
         return Optional.ofNullable(objects.get(key))
-                .map(stored -> new ObjectInfo(key, stored.bytes().length, stored.contentType(), stored.modified()));
+                .map(stored -> new ObjectInfo(
+                        key,
+                        stored.bytes().length,
+                        stored.contentType(),
+                        stored.modified(),
+                        Sha256.of(stored.bytes())));
     }
 
     @Override

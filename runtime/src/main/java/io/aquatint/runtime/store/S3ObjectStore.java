@@ -146,7 +146,7 @@ public final class S3ObjectStore implements ObjectStore {
             var found = client.statObject(
                     StatObjectArgs.builder().bucket(bucket).object(key).build());
             Instant modified = found.lastModified().toInstant();
-            return Optional.of(new ObjectInfo(key, found.size(), found.contentType(), modified));
+            return Optional.of(new ObjectInfo(key, found.size(), found.contentType(), modified, found.etag()));
         } catch (MinioException e) {
             if (isMissing(e)) {
                 return Optional.empty();

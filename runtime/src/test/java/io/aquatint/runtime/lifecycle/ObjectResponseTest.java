@@ -138,7 +138,7 @@ class ObjectResponseTest {
         return (ObjectStore) Proxy.newProxyInstance(
                 ObjectStore.class.getClassLoader(), new Class<?>[] {ObjectStore.class}, (proxy, method, arguments) -> {
                     return switch (method.getName()) {
-                        case "stat" -> Optional.of(new ObjectInfo("any", HUGE, "text/plain", Instant.EPOCH));
+                        case "stat" -> Optional.of(new ObjectInfo("any", HUGE, "text/plain", Instant.EPOCH, "tag"));
                         case "open" -> opening.open();
                         default -> throw new UnsupportedOperationException(method.getName());
                     };
