@@ -214,7 +214,17 @@ public final class Graph {
     }
 
     public Value toFloat32(Value x) {
-        return op("torch.to(%s, 6)", x);
+        return to(x, Precision.FP32);
+    }
+
+    /** In the precision that a network computes in; nothing happens to what is in it already. */
+    public Value to(Value x, Precision precision) {
+        return op("torch.to(%s, %s)", x, precision.scalarType());
+    }
+
+    /** In the precision of another value. */
+    public Value typeAs(Value x, Value other) {
+        return op("torch.type_as(%s, %s)", x, other);
     }
 
     // Shape

@@ -9,6 +9,7 @@ import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
+import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.PromptEmbedding;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
@@ -29,7 +30,7 @@ final class TextToImageCases {
 
     /** Each {@code latent.SAMPLER} and {@code image.SAMPLER}. */
     static void textToImage(ModelSource folder, GoldenCase golden) {
-        try (StableDiffusion model = StableDiffusion.load(folder);
+        try (StableDiffusion model = StableDiffusion.load(folder, Precision.FP32);
                 AdaptedModel adapted = model.adapted(List.of())) {
             for (String name : golden.names()) {
                 if (name.startsWith("latent.")) {
@@ -50,7 +51,7 @@ final class TextToImageCases {
     /** Each tensor named by adapters and weights, for example {@code a=0.7,b=0.5}. */
     static void withAdapters(Path loras, ModelSource folder, GoldenCase golden) {
         String sampler = golden.meta("sampler").asText();
-        try (StableDiffusion model = StableDiffusion.load(folder)) {
+        try (StableDiffusion model = StableDiffusion.load(folder, Precision.FP32)) {
             for (String name : golden.names()) {
                 if (name.contains("=")) {
                     try (AdaptedModel adapted = model.adapted(adapters(loras, name));

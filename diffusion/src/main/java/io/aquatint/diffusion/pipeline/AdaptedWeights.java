@@ -5,8 +5,12 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.diffusion.graph.CompiledGraph;
+import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Precision;
+import io.aquatint.diffusion.graph.Value;
 import io.aquatint.diffusion.graph.Weights;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +25,10 @@ final class AdaptedWeights {
     private final NDManager manager;
     private final TensorSource source;
     private final Weights base;
-    private final Map<String, NDArray> changed = new LinkedHashMap<>(); // float32
+    private final Map<String, List<Addition>> additions = new LinkedHashMap<>();
+    private final List<float[]> newTokens = new ArrayList<>();
+
+    private record Addition(LoraPair pair, double strength) {}
 
     /**
      * @param manager owns what differs from the base
@@ -40,50 +47,71 @@ final class AdaptedWeights {
      */
     void add(WeightedLora lora) {
         lora.adapter().verifyAgainst(source);
-        lora.adapter().modules().forEach((module, pair) -> add(module + ".weight", pair, lora.weight()));
-    }
-
-    private void add(String name, LoraPair pair, double strength) {
-        try (NDManager scope = manager.newSubManager()) {
-            NDArray down = scope.create(pair.down(), new Shape(pair.rank(), pair.down().length / pair.rank()));
-            NDArray up = scope.create(pair.up(), new Shape(pair.up().length / pair.rank(), pair.rank()));
-            NDArray weight = current(scope, name);
-            NDArray change =
-                    up.matMul(down).mul((float) (strength * pair.scale())).reshape(weight.getShape());
-            replace(name, change.add(weight));
-        }
+        lora.adapter().modules().forEach((module, pair) -> additions
+                .computeIfAbsent(module + ".weight", name -> new ArrayList<>())
+                .add(new Addition(pair, lora.weight())));
     }
 
     /** Rows after the last one of the token table, [vocabulary, size]. */
     void appendTokens(List<float[]> rows) {
-        try (NDManager scope = manager.newSubManager()) {
-            float[] flat = new float[rows.size() * rows.get(0).length];
-            for (int i = 0; i < rows.size(); i++) {
-                System.arraycopy(rows.get(i), 0, flat, i * rows.get(i).length, rows.get(i).length);
-            }
-            NDArray table = current(scope, TOKEN_TABLE);
-            replace(TOKEN_TABLE, table.concat(scope.create(flat, new Shape(rows.size(), rows.get(0).length))));
-        }
-    }
-
-    private NDArray current(NDManager scope, String name) {
-        NDArray known = changed.get(name);
-        if (known != null) {
-            return known;
-        }
-        return base.precision() == Precision.FP32 ? base.get(name) : Weights.toDevice(scope, source.read(name));
-    }
-
-    private void replace(String name, NDArray array) {
-        array.attach(manager);
-        NDArray previous = changed.put(name, array);
-        if (previous != null) {
-            previous.close();
-        }
+        newTokens.addAll(rows);
     }
 
     /** The weights with all that was added. */
     Weights weights() {
+        Map<String, NDArray> changed = new LinkedHashMap<>();
+        try (NDManager scope = manager.newSubManager();
+                Weights none = Weights.none(scope);
+                CompiledGraph rounded = CompiledGraph.compile(scope, rounded())) {
+            additions.forEach((name, pairs) -> {
+                try (NDManager step = scope.newSubManager()) {
+                    changed.put(
+                            name,
+                            rounded.run(manager, none, sum(step, name, pairs)).get(0));
+                }
+            });
+            if (!newTokens.isEmpty()) {
+                try (NDManager step = scope.newSubManager()) {
+                    NDArray table = original(step, TOKEN_TABLE).concat(rows(step));
+                    table.attach(step); // it came into the manager of the original
+                    changed.put(TOKEN_TABLE, rounded.run(manager, none, table).get(0));
+                }
+            }
+        }
         return base.replacing(manager, changed);
+    }
+
+    /** A copy, for an array that is in this precision already would be handed through, and closed with its scope. */
+    private Graph rounded() {
+        Graph graph = new Graph();
+        Value array = graph.input("array");
+        graph.returns(graph.op(
+                "torch.to(%s, %s, False, True)", array, base.precision().scalarType()));
+        return graph;
+    }
+
+    private NDArray sum(NDManager step, String name, List<Addition> pairs) {
+        NDArray sum = original(step, name);
+        for (Addition addition : pairs) {
+            LoraPair pair = addition.pair();
+            NDArray down = step.create(pair.down(), new Shape(pair.rank(), pair.down().length / pair.rank()));
+            NDArray up = step.create(pair.up(), new Shape(pair.up().length / pair.rank(), pair.rank()));
+            NDArray change = up.matMul(down).mul((float) (addition.strength() * pair.scale()));
+            sum = change.reshape(sum.getShape()).add(sum);
+        }
+        return sum;
+    }
+
+    private NDArray rows(NDManager step) {
+        int size = newTokens.get(0).length;
+        float[] flat = new float[newTokens.size() * size];
+        for (int i = 0; i < newTokens.size(); i++) {
+            System.arraycopy(newTokens.get(i), 0, flat, i * size, size);
+        }
+        return step.create(flat, new Shape(newTokens.size(), size));
+    }
+
+    private NDArray original(NDManager step, String name) {
+        return base.precision() == Precision.FP32 ? base.get(name) : Weights.toDevice(step, source.read(name));
     }
 }

@@ -11,6 +11,7 @@ import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
+import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.graph.Value;
 import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.scheduler.NoiseSchedule;
@@ -29,14 +30,16 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Stable Diffusion 1.x, 2.x or XL: tokenizers, text encoders, autoencoder and UNet, in float32. Owns their native memory;
- * {@link #close} frees all of it. Not for several threads at once.
+ * Stable Diffusion 1.x, 2.x or XL: tokenizers, text encoders, autoencoder and UNet. Text encoders and UNet compute in the precision
+ * that is asked for, the autoencoder always in float32, for SDXL's overflows in float16. All that goes in and comes out is float32.
+ * Owns their native memory; {@link #close} frees all of it. Not for several threads at once.
  */
 public final class StableDiffusion implements AutoCloseable {
     static final String UNET = "unet";
 
     private final ModelSource source;
     private final Architecture architecture;
+    private final Precision precision;
     private final NDManager manager;
     private final AutoencoderKlConfig vaeConfig;
     private final UNet2DConditionConfig unetConfig;
@@ -51,49 +54,56 @@ public final class StableDiffusion implements AutoCloseable {
     /** The mean and the logarithm of the variance of latents, [b, latentChannels, h, w], not scaled. */
     public record Moments(NDArray mean, NDArray logvar) {}
 
-    private StableDiffusion(ModelSource source, NDManager manager) {
+    private StableDiffusion(ModelSource source, Precision precision, LoadProgress progress, NDManager manager) {
         this.source = source;
         this.architecture = source.architecture();
+        this.precision = precision;
         this.manager = manager;
         this.vaeConfig = AutoencoderKlConfig.from(source.config("vae"));
         this.unetConfig = UNet2DConditionConfig.from(source.config("unet"));
         this.noiseSchedule = NoiseSchedule.of(source.config("scheduler"));
         boolean xl = architecture == Architecture.STABLE_DIFFUSION_XL;
         try {
-            textEncoders.add(TextEncoder.load(manager, source, "", xl));
+            ModelSource watched = new WatchedSource(source, progress);
+            textEncoders.add(TextEncoder.load(manager, watched, "", xl, precision));
             if (xl) {
-                textEncoders.add(TextEncoder.load(manager, source, "_2", true));
+                textEncoders.add(TextEncoder.load(manager, watched, "_2", true, precision));
             }
             checkConditioning(xl);
             this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig));
             this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig));
-            this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig));
+            this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig, precision));
             Map<String, List<Long>> vaeShapes = new LinkedHashMap<>(vaeEncoder.weightShapes());
             vaeShapes.putAll(vaeDecoder.weightShapes());
-            this.vaeWeights = Weights.load(manager, source.weights("vae"), vaeShapes, Set.of());
-            this.unetWeights = Weights.load(manager, source.weights("unet"), unet.weightShapes(), Set.of());
+            this.vaeWeights = Weights.load(manager, watched.weights("vae"), vaeShapes, Set.of());
+            this.unetWeights = Weights.load(manager, watched.weights(UNET), unet.weightShapes(), Set.of(), precision);
         } catch (RuntimeException e) {
             close();
             throw e;
         }
     }
 
-    /** Loads a diffusers folder. */
+    /** Loads a diffusers folder or a single file, in float32. */
     public static StableDiffusion load(Path path) {
-        return load(ModelSource.open(path));
+        return load(ModelSource.open(path), Precision.FP32);
+    }
+
+    public static StableDiffusion load(ModelSource source, Precision precision) {
+        return load(source, precision, LoadProgress.UNSEEN);
     }
 
     /**
      * Loads a model on DJL's default device.
      *
+     * @param precision what text encoders and UNet compute in, whatever the files have
      * @throws CheckpointException if files are missing, if tensors are missing, extra or of another shape than the config says
      *     (the message names all of a component), or if the components do not belong together
      * @throws UnsupportedModelException for what is not implemented, by name
      */
-    public static StableDiffusion load(ModelSource source) {
+    public static StableDiffusion load(ModelSource source, Precision precision, LoadProgress progress) {
         NDManager manager = NDManager.newBaseManager("PyTorch");
         try {
-            return new StableDiffusion(source, manager);
+            return new StableDiffusion(source, precision, progress, manager);
         } catch (RuntimeException e) {
             manager.close();
             throw e;
@@ -138,14 +148,15 @@ public final class StableDiffusion implements AutoCloseable {
         return graph;
     }
 
-    private static Graph unetGraph(UNet2DConditionConfig config) {
+    private static Graph unetGraph(UNet2DConditionConfig config, Precision precision) {
         Graph graph = new Graph();
-        Value sample = graph.input("sample");
+        Value sample = graph.to(graph.input("sample"), precision);
         Value timestep = graph.input("timestep");
-        Value context = graph.input("context");
-        @Nullable Value textEmbeds = config.takesTextAndTime() ? graph.input("text_embeds") : null;
+        Value context = graph.to(graph.input("context"), precision);
+        @Nullable Value textEmbeds = config.takesTextAndTime() ? graph.to(graph.input("text_embeds"), precision) : null;
         @Nullable Value timeIds = config.takesTextAndTime() ? graph.input("time_ids") : null;
-        graph.returns(new UNet2DConditionModel(config).forward(graph, sample, timestep, context, textEmbeds, timeIds));
+        Value output = new UNet2DConditionModel(config).forward(graph, sample, timestep, context, textEmbeds, timeIds);
+        graph.returns(graph.toFloat32(output));
         return graph;
     }
 
@@ -161,6 +172,11 @@ public final class StableDiffusion implements AutoCloseable {
 
     public Architecture architecture() {
         return architecture;
+    }
+
+    /** What text encoders and UNet compute in. */
+    public Precision precision() {
+        return precision;
     }
 
     /** One, or SDXL's two, in the order in which their states are joined. */
@@ -258,7 +274,7 @@ public final class StableDiffusion implements AutoCloseable {
     /** A whole network in place of the base's. */
     Weights load(NDManager owner, String component, TensorSource weights) {
         if (component.equals(UNET)) {
-            return Weights.load(owner, weights, unet.weightShapes(), Set.of());
+            return Weights.load(owner, weights, unet.weightShapes(), Set.of(), precision);
         }
         return textEncoders.stream()
                 .filter(encoder -> encoder.component().equals(component))

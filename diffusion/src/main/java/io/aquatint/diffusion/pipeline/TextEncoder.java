@@ -8,6 +8,8 @@ import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
+import io.aquatint.diffusion.graph.Precision;
+import io.aquatint.diffusion.graph.Value;
 import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.text.ClipTextConfig;
 import io.aquatint.diffusion.text.ClipTextModel;
@@ -41,19 +43,21 @@ public final class TextEncoder {
      * @param suffix empty, or {@code _2} for the second of SDXL
      * @param penultimate whether the context is the penultimate layer's, as in SDXL, or the last one's, normed
      */
-    static TextEncoder load(NDManager manager, ModelSource source, String suffix, boolean penultimate) {
+    static TextEncoder load(
+            NDManager manager, ModelSource source, String suffix, boolean penultimate, Precision precision) {
         String component = "text_encoder" + suffix;
         ClipTextConfig config = ClipTextConfig.from(source.config(component));
         CompiledGraph graph = CompiledGraph.compile(manager, graph(config, penultimate));
         ClipTokenizer tokenizer = ClipTokenizer.load(source.tokenizerFolder("tokenizer" + suffix));
-        Weights weights = Weights.load(manager, source.weights(component), graph.weightShapes(), UNUSED);
+        Weights weights = Weights.load(manager, source.weights(component), graph.weightShapes(), UNUSED, precision);
         return new TextEncoder(component, config, tokenizer, graph, weights);
     }
 
     private static Graph graph(ClipTextConfig config, boolean penultimate) {
         Graph graph = new Graph();
         ClipTextModel.Output output = new ClipTextModel(config).forward(graph, graph.input("input_ids"));
-        graph.returns(penultimate ? output.penultimateHiddenState() : output.lastHiddenState(), output.pooled());
+        Value state = penultimate ? output.penultimateHiddenState() : output.lastHiddenState();
+        graph.returns(graph.toFloat32(state), graph.toFloat32(output.pooled()));
         return graph;
     }
 
@@ -77,7 +81,7 @@ public final class TextEncoder {
 
     /** Other weights of the same network. */
     Weights load(NDManager owner, TensorSource source) {
-        return Weights.load(owner, source, graph.weightShapes(), UNUSED);
+        return Weights.load(owner, source, graph.weightShapes(), UNUSED, weights.precision());
     }
 
     /** The same network with other weights and another tokenizer, which stay the caller's. */

@@ -24,7 +24,8 @@ public final class UNet2DConditionModel {
     }
 
     /**
-     * Writes the network into a graph.
+     * Writes the network into a graph. It computes in the precision of the sample, which the weights, the context and the pooled
+     * prompt have to be in too.
      *
      * @param sample [batch, inChannels, height, width]
      * @param timestep [batch], int64 or float32
@@ -44,15 +45,18 @@ public final class UNet2DConditionModel {
         int firstChannels = config.blockOutChannels().get(0);
 
         Value embedding = timestepEmbedding(
-                graph, "time_embedding", sinusoids(graph, timestep, firstChannels), firstChannels); // [b, 4c]
+                graph,
+                "time_embedding",
+                graph.typeAs(sinusoids(graph, timestep, firstChannels), sample),
+                firstChannels); // [b, 4c]
         if (config.takesTextAndTime()) {
             if (textEmbeds == null || timeIds == null) {
                 throw new IllegalArgumentException("this UNet takes text embeds and time ids");
             }
             Value ids = sinusoids(graph, graph.flatten(timeIds, 0, 1), config.timeIdChannels()); // [b * 6, c]
             ids = graph.op("torch.reshape(%s, [torch.size(%s, 0), -1])", ids, timeIds); // [b, 6 * c]
-            Value added =
-                    timestepEmbedding(graph, "add_embedding", graph.cat(1, textEmbeds, ids), config.addedChannels());
+            Value both = graph.cat(1, textEmbeds, graph.typeAs(ids, sample));
+            Value added = timestepEmbedding(graph, "add_embedding", both, config.addedChannels());
             embedding = graph.add(embedding, added);
         }
         Conditioning conditioning = new Conditioning(graph.silu(embedding), context);
