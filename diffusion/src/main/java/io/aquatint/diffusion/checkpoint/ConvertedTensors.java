@@ -112,7 +112,7 @@ final class ConvertedTensors implements TensorSource {
     }
 
     /** @param info of the result */
-    private static ByteBuffer transposed(ByteBuffer stored, TensorInfo info) {
+    static ByteBuffer transposed(ByteBuffer stored, TensorInfo info) {
         int rows = Math.toIntExact(info.shape().get(0));
         int columns = Math.toIntExact(info.shape().get(1));
         int size = info.dtype().bytes();

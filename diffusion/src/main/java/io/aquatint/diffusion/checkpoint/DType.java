@@ -28,6 +28,22 @@ public enum DType {
                 .findFirst();
     }
 
+    /** Whether its elements are floating point numbers. */
+    public boolean isFloatingPoint() {
+        return this == F16 || this == BF16 || this == F32 || this == F64;
+    }
+
+    /** As PyTorch calls it, where it is of floating point numbers. */
+    String title() {
+        return switch (this) {
+            case F16 -> "float16";
+            case BF16 -> "bfloat16";
+            case F32 -> "float32";
+            case F64 -> "float64";
+            default -> name();
+        };
+    }
+
     /** The size of one element. */
     public int bytes() {
         return bytes;

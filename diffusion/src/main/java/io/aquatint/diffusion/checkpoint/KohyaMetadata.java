@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * standard). Values that are not given are left out; the network's module, rank, alpha and hash are filled in on writing.
  */
 public record KohyaMetadata(Map<String, String> entries) {
+    private static final String ORIGINAL_IMPLEMENTATION = "https://github.com/Stability-AI/generative-models";
 
     public KohyaMetadata {
         entries = Map.copyOf(entries);
@@ -48,6 +49,27 @@ public record KohyaMetadata(Map<String, String> entries) {
         return new KohyaMetadata(all);
     }
 
+    /** What the metadata standard has of a whole base model in the original layout. */
+    static Map<String, String> ofBase(Architecture architecture, boolean velocity) {
+        return Map.of(
+                "modelspec.sai_model_spec",
+                "1.0.0",
+                "modelspec.architecture",
+                specified(architecture, velocity),
+                "modelspec.implementation",
+                ORIGINAL_IMPLEMENTATION,
+                "modelspec.prediction_type",
+                velocity ? "v" : "epsilon");
+    }
+
+    private static String specified(Architecture architecture, boolean velocity) {
+        return switch (architecture) {
+            case STABLE_DIFFUSION_1 -> "stable-diffusion-v1";
+            case STABLE_DIFFUSION_2 -> velocity ? "stable-diffusion-v2-768-v" : "stable-diffusion-v2-512";
+            case STABLE_DIFFUSION_XL -> "stable-diffusion-xl-v1-base";
+        };
+    }
+
     /** A number without a needless fraction, as kohya's scripts write integers. */
     static String number(double value) {
         return value == Math.rint(value) && Math.abs(value) < 1e15
@@ -66,28 +88,21 @@ public record KohyaMetadata(Map<String, String> entries) {
             put("modelspec.sai_model_spec", "1.0.0");
             // A1111 and ComfyUI tell by it in which layout the layers are named
             boolean original = architecture == Architecture.STABLE_DIFFUSION_XL;
-            put(
-                    "modelspec.implementation",
-                    original ? "https://github.com/Stability-AI/generative-models" : "diffusers");
+            put("modelspec.implementation", original ? ORIGINAL_IMPLEMENTATION : "diffusers");
             put("ss_v2", architecture == Architecture.STABLE_DIFFUSION_2 ? "True" : "False");
             base(false);
         }
 
         /** The names that kohya's scripts and the metadata standard have for a base model. */
         private void base(boolean velocity) {
-            switch (architecture) {
-                case STABLE_DIFFUSION_1 -> base(velocity ? "sd_v1_v" : "sd_v1", "stable-diffusion-v1");
-                case STABLE_DIFFUSION_2 ->
-                    base(
-                            velocity ? "sd_v2_v" : "sd_v2",
-                            velocity ? "stable-diffusion-v2-768-v" : "stable-diffusion-v2-512");
-                case STABLE_DIFFUSION_XL -> base("sdxl_base_v1-0", "stable-diffusion-xl-v1-base");
-            }
-        }
-
-        private void base(String version, String specified) {
-            put("ss_base_model_version", version);
-            put("modelspec.architecture", specified + "/lora");
+            put(
+                    "ss_base_model_version",
+                    switch (architecture) {
+                        case STABLE_DIFFUSION_1 -> velocity ? "sd_v1_v" : "sd_v1";
+                        case STABLE_DIFFUSION_2 -> velocity ? "sd_v2_v" : "sd_v2";
+                        case STABLE_DIFFUSION_XL -> "sdxl_base_v1-0";
+                    });
+            put("modelspec.architecture", specified(architecture, velocity) + "/lora");
         }
 
         public Builder title(String title) {

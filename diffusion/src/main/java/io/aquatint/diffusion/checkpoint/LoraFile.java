@@ -41,6 +41,6 @@ public record LoraFile(
      * @throws LoraMismatchException with all that does not fit
      */
     public void verifyAgainst(ModelSource base) {
-        LoraWeights.verify(base, weights());
+        LoraWeights.verify(path.toString(), base, weights());
     }
 }

@@ -20,9 +20,8 @@ public final class LoraMismatchException extends CheckpointException {
         this.problems = List.copyOf(problems);
     }
 
-    LoraMismatchException(ModelSource base, Collection<LoraWeights> adapters, List<String> problems) {
-        super("the adapter does not fit " + base.path() + otherFamily(base, adapters) + ": "
-                + Problems.summary(problems));
+    LoraMismatchException(String name, ModelSource base, Collection<LoraWeights> adapters, List<String> problems) {
+        super(name + " does not fit " + base.path() + otherFamily(base, adapters) + ": " + Problems.summary(problems));
         this.problems = List.copyOf(problems);
     }
 

@@ -14,9 +14,10 @@ public record LoraPair(float[] down, long[] downShape, float[] up, long[] upShap
 
     public LoraPair {
         boolean ranks = downShape.length >= 2
+                && Arrays.stream(downShape).allMatch(LoraPair::isSize)
+                && Arrays.stream(upShape).allMatch(LoraPair::isSize)
                 && upShape.length == downShape.length
                 && downShape[0] == upShape[1]
-                && downShape[0] > 0
                 && Arrays.stream(upShape).skip(2).allMatch(size -> size == 1)
                 && elements(downShape) == down.length
                 && elements(upShape) == up.length;
@@ -31,6 +32,10 @@ public record LoraPair(float[] down, long[] downShape, float[] up, long[] upShap
     /** The adapter of a linear layer. */
     public static LoraPair linear(int rank, int in, int out, float[] down, float[] up, double alpha) {
         return new LoraPair(down, new long[] {rank, in}, up, new long[] {out, rank}, alpha);
+    }
+
+    private static boolean isSize(long size) {
+        return size > 0 && size <= Integer.MAX_VALUE;
     }
 
     private static long elements(long[] shape) {

@@ -162,6 +162,13 @@ final class LoraReader {
             problems.add(module + " down is a scalar");
             return Optional.empty();
         }
+        for (String stored : parts.values()) {
+            if (!tensors.info(stored).dtype().isFloatingPoint()) {
+                problems.add("%s is of %s, not of floating point numbers"
+                        .formatted(stored, tensors.info(stored).dtype()));
+                return Optional.empty();
+            }
+        }
         if (alpha != null && tensors.info(alpha).elements() != 1) {
             problems.add(module + " has an alpha that is no single number");
             return Optional.empty();

@@ -72,6 +72,11 @@ public record LoraWeights(int rank, Map<String, LoraPair> modules, Component com
      * @throws LoraMismatchException with all that does not fit
      */
     public static void verify(ModelSource base, Collection<LoraWeights> adapters) {
+        verify("the adapter", base, adapters);
+    }
+
+    /** @param name of the adapter, for messages */
+    public static void verify(String name, ModelSource base, Collection<LoraWeights> adapters) {
         List<String> problems = new ArrayList<>();
         for (LoraWeights adapter : adapters) {
             String component = adapter.component().folder();
@@ -82,7 +87,7 @@ public record LoraWeights(int rank, Map<String, LoraPair> modules, Component com
             }
         }
         if (!problems.isEmpty()) {
-            throw new LoraMismatchException(base, adapters, problems);
+            throw new LoraMismatchException(name, base, adapters, problems);
         }
     }
 

@@ -199,16 +199,7 @@ public final class LoraWriter {
     }
 
     private TensorData tensor(String module, float[] values, long[] shape) {
-        if (dtype == DType.F16) {
-            for (float value : values) {
-                if (Math.abs(value) > 65504 && Float.isFinite(value)) {
-                    throw new CheckpointException(
-                            "%s has the value %s, which float16 cannot hold: write float32 or bfloat16"
-                                    .formatted(module, value));
-                }
-            }
-        }
-        return TensorData.of(dtype, values, shape);
+        return Rounding.to(module, TensorData.of(values, shape), dtype);
     }
 
     private static void write(Path file, Map<String, TensorData> tensors, Map<String, String> entries) {

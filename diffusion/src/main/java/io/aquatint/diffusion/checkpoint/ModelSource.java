@@ -2,6 +2,7 @@ package io.aquatint.diffusion.checkpoint;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Function;
 
 /**
  * Where a base model's parts come from, by the names of diffusers' folders: {@code unet}, {@code vae}, {@code text_encoder},
@@ -33,6 +34,11 @@ public interface ModelSource {
     static ModelSource open(Path file, Path configFolder) {
         SafetensorsFile opened = Pickled.refuseOrOpen(file);
         return new SingleFileCheckpoint(file, opened, opened.metadata(), DiffusersFolder.open(configFolder));
+    }
+
+    /** The same model with other weights, each made when it is read; {@code change} gives what becomes of a component's. */
+    default ModelSource changed(Function<String, TensorChange> change) {
+        return new ChangedModel(this, change);
     }
 
     Path path();

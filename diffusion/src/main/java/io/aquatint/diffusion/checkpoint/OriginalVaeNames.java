@@ -35,14 +35,23 @@ final class OriginalVaeNames {
 
     /** The names of the autoencoder that has these tensors, by their names in the original layout. */
     static OriginalVaeNames ofWholeNetwork(Collection<String> originals) {
+        return new OriginalVaeNames(levels(originals, BLOCK));
+    }
+
+    /** The same, by their names in diffusers' layout. */
+    static OriginalVaeNames ofDiffusers(Collection<String> names) {
+        return new OriginalVaeNames(levels(names, BLOCKS));
+    }
+
+    private static int levels(Collection<String> names, Pattern block) {
         int levels = 1;
-        for (String name : originals) {
-            Matcher block = BLOCK.matcher(name);
-            if (block.matches()) {
-                levels = Math.max(levels, Integer.parseInt(block.group(2)) + 1);
+        for (String name : names) {
+            Matcher matcher = block.matcher(name);
+            if (matcher.matches()) {
+                levels = Math.max(levels, Integer.parseInt(matcher.group(2)) + 1);
             }
         }
-        return new OriginalVaeNames(levels);
+        return levels;
     }
 
     /** Empty for what is no tensor of an autoencoder. */

@@ -93,6 +93,7 @@ final class PublishedConfigs {
         config.put("num_attention_heads", heads(hidden));
         config.put("hidden_act", openClip ? "gelu" : "quick_gelu");
         config.put("layer_norm_eps", 1e-5).put("eos_token_id", 2);
+        config.put("model_type", "clip_text_model").put("bos_token_id", 0).put("pad_token_id", 1);
         return ModelConfig.derived(file, config);
     }
 

@@ -15,7 +15,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +27,16 @@ import java.util.TreeMap;
 public final class SafetensorsWriter {
     private SafetensorsWriter() {}
 
-    /** Writes through a temporary file beside the target, so that the target is whole or untouched. */
+    /** As {@link #write(Path, TensorSource, Map)}. */
     public static void write(Path target, Map<String, TensorData> tensors, Map<String, String> metadata) {
+        write(target, new TensorsInMemory(tensors), metadata);
+    }
+
+    /**
+     * Writes through a temporary file beside the target, so that the target is whole or untouched. Each tensor is read when it is
+     * its turn, and let go of.
+     */
+    public static void write(Path target, TensorSource tensors, Map<String, String> metadata) {
         try {
             Path folder = target.toAbsolutePath().getParent();
             Path partial = Files.createTempFile(folder, target.getFileName().toString(), ".partial");
@@ -49,8 +56,11 @@ public final class SafetensorsWriter {
     /** Writes to a stream, which stays open. */
     public static void write(OutputStream out, Map<String, TensorData> tensors, Map<String, String> metadata)
             throws IOException {
-        List<Map.Entry<String, TensorData>> ordered = ordered(tensors);
-        byte[] header = header(ordered, metadata);
+        write(out, new TensorsInMemory(tensors), metadata);
+    }
+
+    private static void write(OutputStream out, TensorSource tensors, Map<String, String> metadata) throws IOException {
+        byte[] header = header(tensors, metadata);
         int padding = (8 - header.length % 8) % 8;
         out.write(ByteBuffer.allocate(8)
                 .order(ByteOrder.LITTLE_ENDIAN)
@@ -58,7 +68,7 @@ public final class SafetensorsWriter {
                 .array());
         out.write(header);
         out.write(" ".repeat(padding).getBytes(StandardCharsets.US_ASCII));
-        writeData(out, ordered);
+        writeData(out, tensors);
     }
 
     /** The file as bytes, for small files such as adapters. */
@@ -74,30 +84,34 @@ public final class SafetensorsWriter {
 
     /** Writes the part after the header: what tools hash to identify the weights whatever the metadata. */
     static void writeData(OutputStream out, Map<String, TensorData> tensors) throws IOException {
-        writeData(out, ordered(tensors));
+        writeData(out, new TensorsInMemory(tensors));
     }
 
     @SuppressWarnings("resource") // closing the channel would close the caller's stream
-    private static void writeData(OutputStream out, List<Map.Entry<String, TensorData>> ordered) throws IOException {
+    private static void writeData(OutputStream out, TensorSource tensors) throws IOException {
         WritableByteChannel channel = Channels.newChannel(out);
-        for (Map.Entry<String, TensorData> tensor : ordered) {
-            ByteBuffer data = tensor.getValue().bytes().duplicate();
+        for (String name : ordered(tensors)) {
+            TensorData tensor = tensors.read(name);
+            if (!tensor.info().equals(tensors.info(name))) {
+                throw new IllegalStateException(
+                        "%s was to be %s and is %s".formatted(name, tensors.info(name), tensor.info()));
+            }
+            ByteBuffer data = tensor.bytes().duplicate();
             while (data.hasRemaining()) {
                 channel.write(data);
             }
         }
     }
 
-    private static List<Map.Entry<String, TensorData>> ordered(Map<String, TensorData> tensors) {
-        List<Map.Entry<String, TensorData>> ordered = new ArrayList<>(tensors.entrySet());
-        Comparator<Map.Entry<String, TensorData>> widerFirst =
-                Comparator.comparing(entry -> entry.getValue().info().dtype(), Comparator.reverseOrder());
-        ordered.sort(widerFirst.thenComparing(Map.Entry::getKey));
-        return ordered;
+    private static List<String> ordered(TensorSource tensors) {
+        Comparator<String> widerFirst =
+                Comparator.comparing(name -> tensors.info(name).dtype(), Comparator.reverseOrder());
+        return tensors.names().stream()
+                .sorted(widerFirst.thenComparing(Comparator.naturalOrder()))
+                .toList();
     }
 
-    private static byte[] header(List<Map.Entry<String, TensorData>> ordered, Map<String, String> metadata)
-            throws IOException {
+    private static byte[] header(TensorSource tensors, Map<String, String> metadata) throws IOException {
         ByteArrayOutputStream header = new ByteArrayOutputStream();
         try (JsonGenerator json = new JsonFactory().createGenerator(header)) {
             json.writeStartObject();
@@ -109,14 +123,13 @@ public final class SafetensorsWriter {
                 json.writeEndObject();
             }
             long begin = 0;
-            for (Map.Entry<String, TensorData> tensor : ordered) {
-                TensorData value = tensor.getValue();
-                long end = begin + value.bytes().remaining();
-                json.writeObjectFieldStart(tensor.getKey());
-                json.writeStringField("dtype", value.info().dtype().name());
+            for (String name : ordered(tensors)) {
+                TensorInfo info = tensors.info(name);
+                long end = begin + info.elements() * info.dtype().bytes();
+                json.writeObjectFieldStart(name);
+                json.writeStringField("dtype", info.dtype().name());
                 json.writeFieldName("shape");
-                json.writeArray(
-                        value.info().dimensions(), 0, value.info().shape().size());
+                json.writeArray(info.dimensions(), 0, info.shape().size());
                 json.writeFieldName("data_offsets");
                 json.writeArray(new long[] {begin, end}, 0, 2);
                 json.writeEndObject();

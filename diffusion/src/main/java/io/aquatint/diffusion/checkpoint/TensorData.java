@@ -60,19 +60,24 @@ public record TensorData(TensorInfo info, ByteBuffer bytes) {
     public float[] toFloats() {
         float[] floats = new float[size()];
         for (int i = 0; i < floats.length; i++) {
-            floats[i] = switch (info.dtype()) {
-                case F32 -> bytes.getFloat(4 * i);
-                case F16 -> Half.toFloat(bytes.getShort(2 * i));
-                case BF16 -> Float.intBitsToFloat(bytes.getShort(2 * i) << 16);
-                case F64 -> (float) bytes.getDouble(8 * i);
-                case I64 -> bytes.getLong(8 * i);
-                case I32 -> bytes.getInt(4 * i);
-                case I16 -> bytes.getShort(2 * i);
-                case U8 -> bytes.get(i) & 0xff;
-                case I8, BOOL -> bytes.get(i);
-            };
+            floats[i] = (float) number(i);
         }
         return floats;
+    }
+
+    /** One element, exactly but for integers beyond 2^53. */
+    double number(int i) {
+        return switch (info.dtype()) {
+            case F32 -> bytes.getFloat(4 * i);
+            case F16 -> Half.toFloat(bytes.getShort(2 * i));
+            case BF16 -> Float.intBitsToFloat(bytes.getShort(2 * i) << 16);
+            case F64 -> bytes.getDouble(8 * i);
+            case I64 -> bytes.getLong(8 * i);
+            case I32 -> bytes.getInt(4 * i);
+            case I16 -> bytes.getShort(2 * i);
+            case U8 -> bytes.get(i) & 0xff;
+            case I8, BOOL -> bytes.get(i);
+        };
     }
 
     /** The elements of an integer tensor. */

@@ -33,6 +33,11 @@ public interface TensorSource {
         return List.of();
     }
 
+    /** The same tensors with other elements, each made when it is read. */
+    default TensorSource changed(TensorChange change) {
+        return new ChangedTensors(this, change);
+    }
+
     /**
      * The same tensors under other names.
      *

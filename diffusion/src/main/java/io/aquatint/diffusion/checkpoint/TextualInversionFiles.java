@@ -120,10 +120,8 @@ public final class TextualInversionFiles {
             throw new SafetensorsException(
                     file.path(), name, "has " + count + " vectors, but a prompt has room for " + MOST_VECTORS);
         }
-        switch (info.dtype()) {
-            case F16, BF16, F32, F64 -> {}
-            default ->
-                throw new SafetensorsException(file.path(), name, "has the type " + info.dtype() + ": no vectors");
+        if (!info.dtype().isFloatingPoint()) {
+            throw new SafetensorsException(file.path(), name, "has the type " + info.dtype() + ": no vectors");
         }
         float[] values = file.read(name).toFloats();
         for (float value : values) {

@@ -27,8 +27,6 @@ public final class Weights implements AutoCloseable {
     /** DJL passes arrays of a name that ends so as one list. */
     private static final String LIST_ARGUMENT = "weights[]";
 
-    private static final Set<DType> FLOATS = Set.of(DType.F32, DType.F16, DType.BF16, DType.F64);
-
     private final NDManager manager;
     private final Map<String, PtNDArray> arrays;
     private final Precision precision;
@@ -118,7 +116,7 @@ public final class Weights implements AutoCloseable {
             if (!info.shape().equals(shape)) {
                 misshapen.add("%s is %s, not %s".formatted(shown(source, name), info.shape(), shape));
             }
-            if (!FLOATS.contains(info.dtype())) {
+            if (!info.dtype().isFloatingPoint()) {
                 mistyped.add(shown(source, name) + " is " + info.dtype());
             }
         }

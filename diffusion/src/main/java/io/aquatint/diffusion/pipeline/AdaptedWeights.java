@@ -3,6 +3,7 @@ package io.aquatint.diffusion.pipeline;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.aquatint.diffusion.adapter.BakedAdapters;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.graph.CompiledGraph;
@@ -93,11 +94,7 @@ final class AdaptedWeights {
     private NDArray sum(NDManager step, String name, List<Addition> pairs) {
         NDArray sum = original(step, name);
         for (Addition addition : pairs) {
-            LoraPair pair = addition.pair();
-            NDArray down = step.create(pair.down(), new Shape(pair.rank(), pair.down().length / pair.rank()));
-            NDArray up = step.create(pair.up(), new Shape(pair.up().length / pair.rank(), pair.rank()));
-            NDArray change = up.matMul(down).mul((float) (addition.strength() * pair.scale()));
-            sum = change.reshape(sum.getShape()).add(sum);
+            sum = BakedAdapters.added(step, sum, addition.pair(), addition.strength());
         }
         return sum;
     }
