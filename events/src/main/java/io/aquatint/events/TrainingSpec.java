@@ -9,8 +9,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a data set is trained. Every setting that is absent has the default that fine-tuners expect; the defaults stand in
- * {@link TrainingSpecBuilder}.
+ * How a data set is trained. Every setting that is absent has the default that fine-tuners expect of the method; the defaults
+ * stand in {@link TrainingSpecBuilder}. Names are those of diffusers' training scripts where they mean the same.
  *
  * @param baseModel a base model: {@code demo}, a path that all trainers have, or {@code store:} and a key of the object store
  * @param triggerWord the rare word that comes to mean the subject
@@ -33,6 +33,33 @@ import org.jspecify.annotations.Nullable;
  * @param guidanceScale how strongly a sample follows its prompt; 1 is not at all more than it would
  * @param sampleSeed the seed of the samples, the same at every checkpoint
  * @param stopEarly whether the validator may stop a training that overfits
+ * @param instancePrompt the caption of pictures that have none; the DreamBooth methods make one of trigger and class word
+ * @param classPrompt what the class pictures of the DreamBooth methods show; made of the class word when absent. Without either there is no prior preservation
+ * @param numClassImages so many class pictures the base model draws; 0 for no prior preservation
+ * @param priorLossWeight the weight of the class pictures' loss beside that of the data set's
+ * @param classSampleSteps the sampler's steps for a class picture
+ * @param trainTextEncoder whether the text encoders learn too
+ * @param placeholderToken the new word of textual inversion; the trigger word in angle brackets when absent
+ * @param initializerToken the known word that it begins as; the class word's last word when absent, else {@code learnableProperty}
+ * @param numVectors how many vectors the new word has, 1 to 8
+ * @param learnableProperty which templates textual inversion learns with, one of {@link #LEARNABLE_PROPERTIES}
+ * @param precision what the networks compute in, one of {@link #PRECISIONS}; what is learned is always kept in fp32
+ * @param gradientAccumulationSteps so many batches make one step
+ * @param gradientCheckpointing whether activations are computed again in the backward pass, for less memory
+ * @param optimizer one of {@link #OPTIMIZERS}
+ * @param adamBeta1 how slowly the mean of the gradients moves
+ * @param adamBeta2 how slowly the mean of their squares moves
+ * @param adamEpsilon added to the root of those squares
+ * @param adamWeightDecay how fast weights shrink, times the learning rate
+ * @param noiseOffset so much of one number a channel is added to the noise, so that a model learns dark and bright pictures; 0 is off
+ * @param captionDropout in this share of the examples the caption is empty
+ * @param randomFlip whether half of the examples are mirrored
+ * @param aspectRatioBuckets whether pictures keep about their shape, in sizes of about {@code resolution} squared, instead of being cut square
+ * @param emaDecay the weights that are kept are a moving average of this decay; 0 is off
+ * @param scheduleCycles how often {@code cosine_with_restarts} starts
+ * @param schedulePower the power of {@code polynomial}
+ * @param checkpointsKept so many of the newest checkpoints are kept, besides the best
+ * @param initFrom the model version to start from, "data set/version", or {@link #PREVIOUS} for the newest of the same data set; the base model when absent
  */
 @JsonDeserialize(builder = TrainingSpecBuilder.class)
 public record TrainingSpec(
@@ -61,11 +88,50 @@ public record TrainingSpec(
         int sampleSteps,
         double guidanceScale,
         long sampleSeed,
-        boolean stopEarly) {
+        boolean stopEarly,
+        @Nullable String instancePrompt,
+        @Nullable String classPrompt,
+        int numClassImages,
+        double priorLossWeight,
+        int classSampleSteps,
+        boolean trainTextEncoder,
+        @Nullable String placeholderToken,
+        @Nullable String initializerToken,
+        int numVectors,
+        String learnableProperty,
+        String precision,
+        int gradientAccumulationSteps,
+        boolean gradientCheckpointing,
+        String optimizer,
+        double adamBeta1,
+        double adamBeta2,
+        double adamEpsilon,
+        double adamWeightDecay,
+        double noiseOffset,
+        double captionDropout,
+        boolean randomFlip,
+        boolean aspectRatioBuckets,
+        double emaDecay,
+        int scheduleCycles,
+        double schedulePower,
+        int checkpointsKept,
+        @Nullable String initFrom) {
 
     /** The names of the learning rate's schedules, as in diffusers. */
     public static final List<String> LEARNING_RATE_SCHEDULES =
             List.of("constant", "constant_with_warmup", "linear", "cosine", "cosine_with_restarts", "polynomial");
+
+    /** What networks can compute in. */
+    public static final List<String> PRECISIONS = List.of("fp32", "bf16", "fp16");
+
+    /** The optimisers; {@code adamw8bit} keeps its moments in 8 bits, a quarter of the memory. */
+    public static final List<String> OPTIMIZERS = List.of("adamw", "adamw8bit");
+
+    /** What a new word can mean. */
+    public static final List<String> LEARNABLE_PROPERTIES = List.of("object", "style");
+
+    /** Starts from the newest version of the same data set; from the base model when there is none yet. */
+    public static final String PREVIOUS = "previous";
 
     private static final TrainingSpec DEFAULTS = new TrainingSpecBuilder().build();
 
@@ -109,61 +175,66 @@ public record TrainingSpec(
 
     /** Everything that is wrong with this spec, as sentences; empty when it can be trained. */
     public List<String> problems() {
-        var problems = new Problems();
-        problems.check(method == Method.LORA, "method", method, "LORA: no other method can be trained yet");
-        problems.check(!baseModel.isBlank(), "baseModel", "blank", "the name or path of a base model");
-        problems.check(triggerWord == null || !triggerWord.isBlank(), "triggerWord", "blank", "a word, or absent");
-        problems.check(classWord == null || !classWord.isBlank(), "classWord", "blank", "a word, or absent");
-        problems.check(
-                resolution >= 64 && resolution % 8 == 0, "resolution", resolution, "a multiple of 8, 64 or more");
-        problems.check(trainBatchSize >= 1, "trainBatchSize", trainBatchSize, "1 or more");
-        problems.check(steps >= 1, "steps", steps, "1 or more");
-        problems.check(learningRate > 0 && learningRate < 1, "learningRate", learningRate, "above 0 and below 1");
-        problems.check(
-                LEARNING_RATE_SCHEDULES.contains(learningRateSchedule),
-                "learningRateSchedule",
-                "'" + learningRateSchedule + "'",
-                "one of " + String.join(", ", LEARNING_RATE_SCHEDULES));
-        problems.check(
-                warmupSteps >= 0 && warmupSteps <= steps,
-                "warmupSteps",
-                warmupSteps,
-                "0 to the number of steps (" + steps + ")");
-        problems.check(rank >= 1, "rank", rank, "1 or more");
-        problems.check(isAboveZero(alpha), "alpha", alpha, "above 0");
-        problems.check(
-                !targetModules.isEmpty() && targetModules.stream().noneMatch(String::isBlank),
-                "targetModules",
-                targetModules,
-                "at least one name, and none of them blank");
-        problems.check(isAboveZero(maxGradientNorm), "maxGradientNorm", maxGradientNorm, "above 0");
-        problems.check(
-                minSnrGamma == null || isAboveZero(minSnrGamma), "minSnrGamma", minSnrGamma, "above 0, or absent");
-        problems.check(checkpointEvery >= 1, "checkpointEvery", checkpointEvery, "1 or more");
-        problems.check(minimumImages >= 1, "minimumImages", minimumImages, "1 or more");
-        problems.check(
-                imagesPerBatch >= minimumImages,
-                "imagesPerBatch",
-                imagesPerBatch,
-                "at least minimumImages (" + minimumImages + ")");
-        problems.check(quietSeconds >= 1, "quietSeconds", quietSeconds, "1 or more");
-        problems.check(sampleSteps >= 1 && sampleSteps <= 1000, "sampleSteps", sampleSteps, "1 to 1000");
-        problems.check(
-                guidanceScale >= 1 && Double.isFinite(guidanceScale), "guidanceScale", guidanceScale, "1 or more");
-        return problems.sentences;
+        return TrainingSpecProblems.of(this);
     }
 
-    private static boolean isAboveZero(double value) {
-        return value > 0 && Double.isFinite(value);
+    /** Whether pictures of the class are learned beside those of the data set (prior preservation, Ruiz et al. 2022). */
+    public boolean learnsWithClassPictures() {
+        return numClassImages > 0 && classCaption() != null;
     }
 
-    private static final class Problems {
-        private final List<String> sentences = new ArrayList<>();
-
-        void check(boolean right, String name, @Nullable Object value, String expected) {
-            if (!right) {
-                sentences.add("%s is %s, but must be %s".formatted(name, value, expected));
-            }
+    /** What the class pictures show: the class prompt, or one of the class word. Null for other methods than DreamBooth's. */
+    public @Nullable String classCaption() {
+        if (!isDreamBooth() || (classPrompt == null && classWord == null)) {
+            return null;
         }
+        return classPrompt == null ? "a photo of " + classWord : classPrompt;
+    }
+
+    /**
+     * The caption that a picture is trained and scored with: its own; where it has none, the instance prompt, which DreamBooth's
+     * methods make of trigger and class word. Textual inversion learns with its templates: this is the plainest.
+     */
+    public String captionOf(ManifestImage image) {
+        if (method == Method.TEXTUAL_INVERSION) {
+            String form = learnableProperty.equals("style") ? "a painting in the style of %s" : "a photo of a %s";
+            return form.formatted(subjectWord());
+        } else if (!image.caption().isBlank() || (instancePrompt == null && !isDreamBooth())) {
+            return image.caption();
+        } else if (instancePrompt != null) {
+            return instancePrompt;
+        }
+        String subject = (words(triggerWord) + " " + words(classWord)).strip();
+        return subject.isEmpty() ? "" : "a photo of " + subject;
+    }
+
+    /**
+     * The word by which a model is asked for what it learned: the trigger word, for textual inversion the new word. Null where
+     * there is none.
+     */
+    public @Nullable String subjectWord() {
+        if (method != Method.TEXTUAL_INVERSION) {
+            return triggerWord;
+        } else if (placeholderToken != null || triggerWord == null || triggerWord.startsWith("<")) {
+            return placeholderToken == null ? triggerWord : placeholderToken;
+        }
+        return "<" + triggerWord.strip() + ">";
+    }
+
+    /** The word that textual inversion begins with. */
+    public String initialWord() {
+        if (initializerToken != null) {
+            return initializerToken;
+        }
+        String kind = words(classWord);
+        return kind.isEmpty() ? learnableProperty : kind.substring(kind.lastIndexOf(' ') + 1);
+    }
+
+    private boolean isDreamBooth() {
+        return method == Method.DREAMBOOTH || method == Method.DREAMBOOTH_LORA;
+    }
+
+    private static String words(@Nullable String text) {
+        return text == null ? "" : text.strip();
     }
 }

@@ -21,8 +21,8 @@ final class Examples {
             3_226_184,
             "/v1/models/cats/3/files/pytorch_lora_weights.safetensors");
 
-    /** No setting has its default. */
-    static final TrainingSpec SPEC = TrainingSpec.builder()
+    /** The settings of the first version of the events, none with its default. */
+    static final TrainingSpec SPEC_V1 = TrainingSpec.builder()
             .method(Method.LORA)
             .baseModel("stable-diffusion-v1-5")
             .triggerWord("sks")
@@ -51,6 +51,38 @@ final class Examples {
             .stopEarly(false)
             .build();
 
+    /** No setting has its default. */
+    static final TrainingSpec SPEC = SPEC_V1.toBuilder()
+            .method(Method.DREAMBOOTH_LORA)
+            .instancePrompt("a photo of sks cat")
+            .classPrompt("a photo of a cat")
+            .numClassImages(100)
+            .priorLossWeight(0.5)
+            .classSampleSteps(25)
+            .trainTextEncoder(true)
+            .placeholderToken("<sks>")
+            .initializerToken("cat")
+            .numVectors(4)
+            .learnableProperty("style")
+            .precision("bf16")
+            .gradientAccumulationSteps(2)
+            .gradientCheckpointing(true)
+            .optimizer("adamw8bit")
+            .adamBeta1(0.85)
+            .adamBeta2(0.99)
+            .adamEpsilon(1e-6)
+            .adamWeightDecay(0.1)
+            .noiseOffset(0.05)
+            .captionDropout(0.1)
+            .randomFlip(true)
+            .aspectRatioBuckets(true)
+            .emaDecay(0.999)
+            .scheduleCycles(3)
+            .schedulePower(2.0)
+            .checkpointsKept(3)
+            .initFrom("cats/2")
+            .build();
+
     /** An event and the topic in which it stands. */
     record Example<T>(Topic<T> topic, Event<T> event) {
         String type() {
@@ -66,6 +98,15 @@ final class Examples {
     private Examples() {}
 
     static Stream<Example<?>> all() {
+        return all(SPEC, new PixelSize(640, 384), new Crop(0, 302, 2419, 4032, 2419));
+    }
+
+    /** The same with what there was in the first version. */
+    static Stream<Example<?>> ofVersion1() {
+        return all(SPEC_V1, new PixelSize(512, 512), new Crop(504, 0, 3024));
+    }
+
+    private static Stream<Example<?>> all(TrainingSpec spec, PixelSize prepared, Crop crop) {
         return Stream.of(
                 example(
                         Topics.IMAGE_UPLOADS,
@@ -78,7 +119,7 @@ final class Examples {
                                 null,
                                 "9923793242133ba7d7990d8f9d7934b0d0ef6057cf631d68750bfac7f9d6429b",
                                 "upload-app")),
-                example(Topics.IMAGE_UPLOADS, new DatasetConfigured("cats", SPEC)),
+                example(Topics.IMAGE_UPLOADS, new DatasetConfigured("cats", spec)),
                 example(Topics.IMAGE_UPLOADS, new DatasetSealed("cats")),
                 example(
                         Topics.IMAGE_VERDICTS,
@@ -91,8 +132,8 @@ final class Examples {
                                 B,
                                 "JPEG",
                                 new PixelSize(4032, 3024),
-                                new PixelSize(512, 512),
-                                new Crop(504, 0, 3024),
+                                prepared,
+                                crop,
                                 812.25,
                                 "8f1c3e7098e1c3b2",
                                 401_233)),
@@ -113,14 +154,14 @@ final class Examples {
                         new DatasetRejected("cats", List.of("steps is 0, but must be 1 or more"))),
                 example(
                         Topics.TRAINING_REQUESTS,
-                        new TrainingRequested("cats/3", "cats", 3, SPEC, List.of(IMAGE), List.of(HELD_OUT))),
+                        new TrainingRequested("cats/3", "cats", 3, spec, List.of(IMAGE), List.of(HELD_OUT))),
                 example(
                         Topics.TRAINING_EVENTS,
                         new TrainingStarted(
                                 "cats/3",
                                 "cats",
                                 3,
-                                SPEC,
+                                spec,
                                 40,
                                 120,
                                 2,
@@ -168,6 +209,7 @@ final class Examples {
                                 "too-few-images",
                                 "4 pictures are few.",
                                 "Send at least 10 pictures of the subject.")),
+                example(Topics.TRAINING_EVENTS, new TrainingPreparing("cats/3", 2, 40, 200, 310.5)),
                 example(
                         Topics.TRAINING_COMMANDS,
                         new StopTraining("cats/3", "VALIDATION_LOSS_RISING", "The held-out loss rises since step 40.")),
@@ -221,7 +263,7 @@ final class Examples {
                                 "cats/3",
                                 "stable-diffusion-v1-5",
                                 80,
-                                SPEC,
+                                spec,
                                 List.of(IMAGE),
                                 List.of(HELD_OUT),
                                 List.of(new ModelScores(40, 0.96, 0.9), new ModelScores(80, 0.93, 0.81)),

@@ -41,7 +41,34 @@ final class TrainingSpecTest {
                         30,
                         7.5,
                         42,
-                        true))
+                        true,
+                        null,
+                        null,
+                        200,
+                        1.0,
+                        30,
+                        false,
+                        null,
+                        null,
+                        1,
+                        "object",
+                        "fp32",
+                        1,
+                        false,
+                        "adamw",
+                        0.9,
+                        0.999,
+                        1e-8,
+                        1e-2,
+                        0,
+                        0,
+                        false,
+                        false,
+                        0,
+                        1,
+                        1.0,
+                        5,
+                        null))
                 .isEqualTo(read("{}"));
     }
 
@@ -50,8 +77,8 @@ final class TrainingSpecTest {
         for (RecordComponent setting : TrainingSpec.class.getRecordComponents()) {
             assertThat(setting.getAccessor().invoke(Examples.SPEC))
                     .as(setting.getName())
-                    .matches(value ->
-                            value.equals(Method.LORA) || !value.equals(invoke(setting, TrainingSpec.defaults())));
+                    .isNotNull()
+                    .isNotEqualTo(invoke(setting, TrainingSpec.defaults()));
         }
         assertThat(read(new String(EventJson.write(Examples.SPEC), StandardCharsets.UTF_8)))
                 .isEqualTo(Examples.SPEC);
@@ -67,6 +94,89 @@ final class TrainingSpecTest {
         assertThat(read("{\"rank\": 4, \"alpha\": 2.5}").alpha()).isEqualTo(2.5);
         assertThat(TrainingSpec.builder().rank(8).build().alpha()).isEqualTo(8);
         assertThat(TrainingSpec.builder().rank(8).alpha(1.0).build().alpha()).isEqualTo(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "LORA,              false, 1000, 1e-4, 0,      5",
+        "LORA,              true,  1000, 1e-4, 0,      5",
+        "DREAMBOOTH,        false, 400,  5e-6, 0,      2",
+        "DREAMBOOTH,        true,  400,  2e-6, 0,      2",
+        "DREAMBOOTH_LORA,   false, 400,  1e-4, 0,      5",
+        "TEXTUAL_INVERSION, false, 3000, 5e-4, 0,      5",
+        "FULL,              false, 1000, 1e-5, 0.9999, 2",
+    })
+    void everyMethodHasItsDefaults(
+            Method method, boolean trainTextEncoder, int steps, double rate, double emaDecay, int checkpointsKept) {
+        TrainingSpec spec = TrainingSpec.builder()
+                .method(method)
+                .trainTextEncoder(trainTextEncoder)
+                .triggerWord("sks")
+                .build();
+
+        assertThat(spec.problems()).isEmpty();
+        assertThat(spec.steps()).isEqualTo(steps);
+        assertThat(spec.learningRate()).isEqualTo(rate);
+        assertThat(spec.emaDecay()).isEqualTo(emaDecay);
+        assertThat(spec.checkpointsKept()).isEqualTo(checkpointsKept);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"DREAMBOOTH", "DREAMBOOTH_LORA"})
+    void dreamBoothMakesItsPromptsOfTriggerAndClassWord(Method method) {
+        TrainingSpec spec = TrainingSpec.builder()
+                .method(method)
+                .triggerWord("sks")
+                .classWord("dog")
+                .build();
+
+        assertThat(spec.classCaption()).isEqualTo("a photo of dog");
+        assertThat(spec.toBuilder().classPrompt("a dog").build().classCaption()).isEqualTo("a dog");
+        assertThat(spec.steps()).isEqualTo(800);
+        assertThat(spec.learnsWithClassPictures()).isTrue();
+        assertThat(spec.toBuilder().numClassImages(0).build().learnsWithClassPictures())
+                .isFalse();
+        assertThat(spec.captionOf(image(" "))).isEqualTo("a photo of sks dog");
+        assertThat(spec.toBuilder().instancePrompt("sks").build().captionOf(image("")))
+                .isEqualTo("sks");
+        assertThat(spec.captionOf(image("sks dog asleep"))).isEqualTo("sks dog asleep");
+        assertThat(read("{\"triggerWord\": \"sks\"}").captionOf(image(""))).isEmpty();
+    }
+
+    @Test
+    void theNewWordIsMadeOfTheTriggerWordAndBeginsAsTheClassWord() {
+        TrainingSpec spec = read("{\"method\": \"TEXTUAL_INVERSION\", \"triggerWord\": \"duck7\"}");
+
+        assertThat(spec.initialWord()).isEqualTo("object");
+        assertThat(spec.subjectWord()).isEqualTo("<duck7>");
+        assertThat(spec.captionOf(image("a rubber duck"))).isEqualTo("a photo of a <duck7>");
+        assertThat(spec.toBuilder().learnableProperty("style").build().captionOf(image("a rubber duck")))
+                .isEqualTo("a painting in the style of <duck7>");
+        assertThat(read("{\"method\": \"TEXTUAL_INVERSION\", \"classWord\": \"rubber duck\"}")
+                        .initialWord())
+                .isEqualTo("duck");
+        assertThat(read("{\"method\": \"TEXTUAL_INVERSION\", \"triggerWord\": \"<a>\"}")
+                        .subjectWord())
+                .isEqualTo("<a>");
+    }
+
+    @Test
+    void textualInversionNeedsAWordAndLeavesTheTextEncoderAsItIs() {
+        assertThat(read("{\"method\": \"TEXTUAL_INVERSION\", \"trainTextEncoder\": true}")
+                        .problems())
+                .satisfiesExactly(
+                        problem -> assertThat(problem).startsWith("placeholderToken is absent, but must be"),
+                        problem -> assertThat(problem).startsWith("trainTextEncoder is true, but must be false"));
+        assertThat(read("{\"method\": \"TEXTUAL_INVERSION\", \"triggerWord\": \"my cat\"}")
+                        .problems())
+                .containsExactly("triggerWord is 'my cat', but must be one word, without spaces");
+    }
+
+    @Test
+    void aTrainingStartsFromAVersionOrThePreviousOne() {
+        for (String from : List.of("cats/2", "previous", "a.b-c_d/120")) {
+            assertThat(TrainingSpec.builder().initFrom(from).build().problems()).isEmpty();
+        }
     }
 
     @Test
@@ -112,7 +222,6 @@ final class TrainingSpecTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "method               | \"FULL\"",
                 "baseModel            | \" \"",
                 "triggerWord          | \"\"",
                 "classWord            | \"\"",
@@ -138,6 +247,31 @@ final class TrainingSpecTest {
                 "sampleSteps          | 0",
                 "sampleSteps          | 1001",
                 "guidanceScale        | 0.5",
+                "instancePrompt       | \" \"",
+                "classPrompt          | \"\"",
+                "numClassImages       | -1",
+                "priorLossWeight      | -1",
+                "classSampleSteps     | 0",
+                "placeholderToken     | \"my cat\"",
+                "initializerToken     | \"\"",
+                "numVectors           | 0",
+                "numVectors           | 9",
+                "learnableProperty    | \"face\"",
+                "precision            | \"fp8\"",
+                "gradientAccumulationSteps | 0",
+                "optimizer            | \"lion\"",
+                "adamBeta1            | 1",
+                "adamBeta2            | -0.1",
+                "adamEpsilon          | 0",
+                "adamWeightDecay      | -1",
+                "noiseOffset          | -0.1",
+                "captionDropout       | 1.1",
+                "emaDecay             | 1",
+                "scheduleCycles       | 0",
+                "schedulePower        | 0",
+                "checkpointsKept      | 0",
+                "initFrom             | \"cats\"",
+                "initFrom             | \"cats/0\"",
             })
     void aSettingThatCannotBeTrainedIsNamed(String setting, String value) {
         assertThat(read("{\"%s\": %s}".formatted(setting, value)).problems())
@@ -170,6 +304,10 @@ final class TrainingSpecTest {
                 .contains("known are method, baseModel");
         assertThat(TrainingSpec.unknownFields(EventJson.write(Examples.SPEC))).isEmpty();
         assertThatThrownBy(() -> TrainingSpec.unknownFields(bytes("[]"))).isInstanceOf(EventFormatException.class);
+    }
+
+    private static ManifestImage image(String caption) {
+        return new ManifestImage("a", "images/a.png", caption, 1);
     }
 
     private static Object invoke(RecordComponent component, Object record) {
