@@ -135,6 +135,9 @@ final class TrainingJob {
                 return handBack();
             }
             StableDiffusion model = tools.model().get(spec.baseModel());
+            if (newest.isEmpty()) {
+                SpecAdvice.of(request, model).forEach(report::warned);
+            }
             try (var scratch = new Scratch(tools.settings().work())) {
                 var checkpoints = new Checkpoints(tools.store(), keys, scratch);
                 saved = newest.map(checkpoints::read).orElse(null);

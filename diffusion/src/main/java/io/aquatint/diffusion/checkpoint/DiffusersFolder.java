@@ -28,6 +28,7 @@ public final class DiffusersFolder implements ModelSource {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final List<String> STEMS = List.of("diffusion_pytorch_model", "model", "pytorch_model");
 
+    private static final String ADDITION = "addition_embed_type";
     private static final String MODEL_INDEX = "model_index.json";
     private static final String INDEX = ".safetensors.index.";
     private static final Set<String> COMPONENTS =
@@ -116,19 +117,19 @@ public final class DiffusersFolder implements ModelSource {
      */
     @Override
     public Architecture architecture() {
-        ModelConfig unet = config("unet");
-        boolean textAndTime = unet.has("addition_embed_type");
         switch (pipelineClass()) {
             case "StableDiffusionPipeline" -> {
-                if (textAndTime) {
-                    throw unet.unsupported("addition_embed_type", "of a UNet in a StableDiffusionPipeline");
+                ModelConfig unet = config("unet");
+                if (unet.has(ADDITION)) {
+                    throw unet.unsupported(ADDITION, "of a UNet in a StableDiffusionPipeline");
                 }
                 boolean second = unet.flag("use_linear_projection", false) || unet.isList("attention_head_dim");
                 return second ? Architecture.STABLE_DIFFUSION_2 : Architecture.STABLE_DIFFUSION_1;
             }
             case "StableDiffusionXLPipeline" -> {
-                if (!textAndTime) {
-                    throw unet.unsupported("addition_embed_type", "of a UNet in a StableDiffusionXLPipeline");
+                ModelConfig unet = config("unet");
+                if (!unet.has(ADDITION)) {
+                    throw unet.unsupported(ADDITION, "of a UNet in a StableDiffusionXLPipeline");
                 }
                 return Architecture.STABLE_DIFFUSION_XL;
             }

@@ -139,7 +139,7 @@ public final class BaseModelInitializer {
         config.put("latent_channels", 4);
         config.put("layers_per_block", 2);
         config.put("norm_num_groups", 32);
-        config.put("sample_size", 256);
+        config.put("sample_size", 64);
         config.put("scaling_factor", SCALING_FACTOR);
         write(folder.resolve("config.json"), config);
         write(folder.resolve("diffusion_pytorch_model.safetensors"), weights);
@@ -168,7 +168,7 @@ public final class BaseModelInitializer {
         config.put("mid_block_scale_factor", 1);
         config.put("norm_eps", 1e-5);
         config.put("norm_num_groups", 32);
-        config.put("sample_size", 32);
+        config.put("sample_size", 8);
         write(folder.resolve("config.json"), config);
         write(folder.resolve("diffusion_pytorch_model.safetensors"), weights);
     }
