@@ -274,9 +274,9 @@ public final class Graph {
         return op("torch.slice(%s, 0, 0, torch.size(%s, 1), 1)", x, like);
     }
 
-    /** 0, 1, ..., count - 1 as float32. */
-    public Value range(int count) {
-        return op("torch.arange(%s, dtype=6)", count);
+    /** 0, 1, ..., count - 1 as float32, on the device of another value. */
+    public Value range(int count, Value like) {
+        return op("torch.arange(%s, dtype=6, device=ops.prim.device(%s))", count, like);
     }
 
     /** 1 where x equals the number, else 0, as int64. */

@@ -26,6 +26,7 @@ final class WeightLoader implements AutoCloseable {
     private final ByteBuffer piece = ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.nativeOrder());
     private final Map<DType, CompiledGraph> fills = new EnumMap<>(DType.class);
     private final CompiledGraph allocate;
+    private final CompiledGraph channelsLast;
     private final Weights none;
 
     WeightLoader(NDManager parent, Precision precision) {
@@ -33,7 +34,14 @@ final class WeightLoader implements AutoCloseable {
         Graph graph = new Graph();
         graph.returns(graph.op("torch.empty_like(%s, dtype=%s)", graph.input("like"), precision.scalarType()));
         this.allocate = CompiledGraph.compile(scope, graph);
+        this.channelsLast = CompiledGraph.compile(scope, channelsLast());
         this.none = Weights.none(scope);
+    }
+
+    private static Graph channelsLast() {
+        Graph graph = new Graph();
+        graph.returns(graph.op("torch.contiguous(%s, memory_format=2)", graph.input("array")));
+        return graph;
     }
 
     /** @param owner owns the array, which has the shape of the tensor and this loader's precision */
@@ -59,7 +67,7 @@ final class WeightLoader implements AutoCloseable {
                     fill.run(step, none, array, stored, begin);
                 }
             }
-            return array;
+            return arranged(array);
         } catch (InternalError e) { // what the virtual machine throws where a mapped file has become shorter
             array.close();
             throw new CheckpointException(
@@ -67,6 +75,20 @@ final class WeightLoader implements AutoCloseable {
         } catch (RuntimeException e) {
             array.close();
             throw e;
+        }
+    }
+
+    /** A GPU's convolutions take their kernels channels last; in the order of the file each call would rearrange them. */
+    private PtNDArray arranged(PtNDArray array) {
+        if (!array.getDevice().isGpu() || array.getShape().dimension() != 4) {
+            return array;
+        }
+        try (array; // as it was in the file
+                PtNDArray last =
+                        (PtNDArray) channelsLast.run(scope, none, array).get(0)) {
+            PtNDArray copy = JniUtils.clone(last); // not of the inference mode either
+            copy.attach(array.getManager());
+            return copy;
         }
     }
 

@@ -4,6 +4,7 @@ import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.DiffusersFolder;
 import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
+import io.aquatint.diffusion.graph.CudaArithmetic;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
@@ -56,6 +57,7 @@ public final class ParityRunner {
             errors.println(folder + " is no folder of golden cases: it has no folder cases");
             return 1;
         }
+        CudaArithmetic.useAllBits();
         for (Path file : files(cases)) {
             runCase(file);
         }

@@ -30,6 +30,13 @@ public final class ClipTokenizer implements AutoCloseable {
     private static final String WORDS =
             "<\\|startoftext\\|>|<\\|endoftext\\|>|'s|'t|'re|'ve|'m|'ll|'d|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+";
 
+    static {
+        if (System.getenv("RUST_FLAVOR") == null && System.getProperty("RUST_FLAVOR") == null) {
+            System.setProperty(
+                    "RUST_FLAVOR", "cpu"); // beside a GPU DJL would download a library that words have no need of
+        }
+    }
+
     private final Path folder;
     private final HuggingFaceTokenizer tokenizer;
     private final int maxLength;

@@ -226,7 +226,7 @@ public final class UNet2DConditionModel {
     /** Timesteps: sines and cosines of a number [n] to [n, channels], as in "Attention is all you need". */
     private Value sinusoids(Graph graph, Value numbers, int channels) {
         int half = channels / 2;
-        Value exponents = graph.mul(graph.range(half), -Math.log(10000)); // [half]
+        Value exponents = graph.mul(graph.range(half, numbers), -Math.log(10000)); // [half]
         Value frequencies = graph.exp(graph.op("torch.div(%s, %s)", exponents, half - config.frequencyShift()));
         Value angles = graph.mul(graph.unsqueeze(graph.toFloat32(numbers), 1), frequencies); // [n, half]
         Value sines = graph.sin(angles);
