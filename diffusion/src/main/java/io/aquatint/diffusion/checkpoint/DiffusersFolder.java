@@ -111,6 +111,12 @@ public final class DiffusersFolder implements ModelSource {
         return path;
     }
 
+    @Override
+    public boolean zerosForAbsentNegativePrompt() {
+        return architecture() == Architecture.STABLE_DIFFUSION_XL
+                && modelIndex.path("force_zeros_for_empty_prompt").asBoolean(true);
+    }
+
     /**
      * The family, from the pipeline's class and the UNet's config: what sets Stable Diffusion 2's UNet apart from 1's are linear
      * projections around its transformers and a list of head counts.

@@ -63,6 +63,14 @@ public interface ModelSource {
     TensorSource weights(String component);
 
     /**
+     * Whether guidance takes zeros in place of an encoded prompt where there is no negative prompt: what SDXL's pipelines do unless
+     * {@code force_zeros_for_empty_prompt} of {@code model_index.json} says otherwise.
+     */
+    default boolean zerosForAbsentNegativePrompt() {
+        return architecture() == Architecture.STABLE_DIFFUSION_XL;
+    }
+
+    /**
      * A folder with a tokenizer's {@code vocab.json} and {@code merges.txt}.
      *
      * @param component {@code tokenizer} or {@code tokenizer_2}

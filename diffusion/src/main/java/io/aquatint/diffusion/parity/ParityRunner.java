@@ -119,13 +119,14 @@ public final class ParityRunner {
     }
 
     private void compare(String name, GoldenCase golden) {
+        Path loras = folder.resolve("lora");
         switch (name) {
             case "noise-schedule" -> SchedulerCases.noise(golden);
             case "text-encoder" -> models().forEach(model -> ModelCases.textEncoder(model, golden));
             case "vae" -> models().forEach(model -> ModelCases.vae(model, golden));
             case "unet" -> models().forEach(model -> ModelCases.unet(model, golden));
-            case "text2img" -> models().forEach(model -> TextToImageCases.textToImage(model, golden));
-            case "text2img-lora" -> TextToImageCases.withAdapters(folder.resolve("lora"), model(), golden);
+            case "text2img" -> models().forEach(model -> TextToImageCases.textToImage(loras, model, golden));
+            case "text2img-lora" -> models().forEach(model -> TextToImageCases.withAdapters(loras, model, golden));
             case "train-lora-with-text-encoder" ->
                 throw new UnsupportedModelException("training the text encoder is not supported");
             default -> {

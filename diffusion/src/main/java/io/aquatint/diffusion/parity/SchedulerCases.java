@@ -59,6 +59,9 @@ final class SchedulerCases {
         }
         SamplingPlan plan =
                 kind.of(schedule(golden.meta())).plan(golden.meta("steps").asInt());
+        if (plan.stochastic()) {
+            throw new UnsupportedModelException("the noise that " + name + " adds is not in the case");
+        }
         float[] timesteps = new float[plan.steps().size()];
         float[] sample = golden.floats("initial");
         float @Nullable [] previousClean = null;

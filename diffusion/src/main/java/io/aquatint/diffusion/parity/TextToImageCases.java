@@ -28,19 +28,21 @@ import java.util.List;
 final class TextToImageCases {
     private TextToImageCases() {}
 
-    /** Each {@code latent.SAMPLER} and {@code image.SAMPLER}. */
-    static void textToImage(ModelSource folder, GoldenCase golden) {
-        try (StableDiffusion model = StableDiffusion.load(folder, Precision.FP32);
-                AdaptedModel adapted = model.adapted(List.of())) {
+    /** Each {@code latent.SAMPLER}, {@code latent.SAMPLER.lora-NAME} and the image of the same name. */
+    static void textToImage(Path loras, ModelSource folder, GoldenCase golden) {
+        try (StableDiffusion model = StableDiffusion.load(folder, Precision.FP32)) {
             for (String name : golden.names()) {
                 if (name.startsWith("latent.")) {
-                    String sampler = name.substring("latent.".length());
-                    try (NDManager scope = model.manager().newSubManager()) {
+                    String[] parts = name.split("\\.(lora-)?", -1);
+                    List<WeightedLora> adapters = parts.length > 2 ? adapters(loras, parts[2] + "=1") : List.of();
+                    try (AdaptedModel adapted = model.adapted(adapters);
+                            NDManager scope = model.manager().newSubManager()) {
                         NDArray initial = golden.array(scope, "initial_latent");
-                        NDArray latent = latent(folder, adapted, golden, sampler, initial);
+                        NDArray latent = latent(folder, adapted, golden, parts[1], initial);
                         golden.compare(name, latent);
-                        if (golden.has("image." + sampler)) {
-                            golden.compare("image." + sampler, picture(model, latent, scope));
+                        String image = name.replaceFirst("latent", "image");
+                        if (golden.has(image)) {
+                            golden.compare(image, picture(model, latent, scope));
                         }
                     }
                 }
@@ -105,7 +107,7 @@ final class TextToImageCases {
                         golden.meta("prompt").asText()));
         NDArray timeIds = TimeIds.array(scope, Collections.nCopies(2, timeIds(golden)));
         NDArray initial = noise.mul((float) plan.initialNoiseSigma());
-        return plan.sample(initial, (input, timestep) -> {
+        return plan.sample(initial, noNoise(sampler), (input, timestep) -> {
             NDManager step = input.getManager();
             NDArray twice = input.concat(input, 0);
             NDArray timesteps = step.full(new Shape(2), (float) timestep);
@@ -114,6 +116,12 @@ final class TextToImageCases {
             NDArray difference = halves.get(1).sub(halves.get(0));
             return halves.get(0).add(difference.mul(guidance));
         });
+    }
+
+    private static SamplingPlan.NoiseSource noNoise(String sampler) {
+        return (outputs, shape) -> {
+            throw new UnsupportedModelException("the noise that " + sampler + " adds is not in the case");
+        };
     }
 
     private static TimeIds timeIds(GoldenCase golden) {

@@ -1,11 +1,15 @@
 package io.aquatint.diffusion.pipeline;
 
 import io.aquatint.diffusion.scheduler.Sampler;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What to draw and how.
  *
- * @param negativePrompt what to draw away from; empty for nothing in particular
+ * @param negativePrompt what to draw away from; empty for nothing in particular. Absent is the same but for SDXL, which then takes
+ *     zeros in place of an encoded prompt, as its pipelines do by default
  * @param seed the noise to begin with
  * @param guidanceScale how strongly the prompt counts (Ho and Salimans, Classifier-Free Diffusion Guidance, 2022); 1 or less
  *     leaves guidance out
@@ -14,7 +18,7 @@ import io.aquatint.diffusion.scheduler.Sampler;
  */
 public record GenerationRequest(
         String prompt,
-        String negativePrompt,
+        @Nullable String negativePrompt,
         long seed,
         int steps,
         double guidanceScale,
@@ -27,5 +31,14 @@ public record GenerationRequest(
             throw new IllegalArgumentException("impossible request: %d steps, %d x %d pixels, guidance scale %s"
                     .formatted(steps, width, height, guidanceScale));
         }
+    }
+
+    /** As many pictures of the same, each with a seed one above that of the one before. */
+    public List<GenerationRequest> pictures(int count) {
+        return IntStream.range(0, count).mapToObj(i -> withSeed(seed + i)).toList();
+    }
+
+    public GenerationRequest withSeed(long other) {
+        return new GenerationRequest(prompt, negativePrompt, other, steps, guidanceScale, width, height, sampler);
     }
 }

@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDArrays;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,15 +27,26 @@ public record PromptEmbedding(NDArray context, @Nullable NDArray pooled) {
                 repeat(outputs, context, times), pooled == null ? null : repeat(outputs, pooled, times));
     }
 
+    /** Each prompt's numbers times its own factor. */
+    PromptEmbedding scaled(NDManager outputs, float... factors) {
+        try (NDArray column = outputs.create(factors, new Shape(factors.length, 1));
+                NDArray block = column.expandDims(2)) {
+            return new PromptEmbedding(
+                    attached(outputs, context.mul(block)),
+                    pooled == null ? null : attached(outputs, pooled.mul(column)));
+        }
+    }
+
+    private static NDArray attached(NDManager outputs, NDArray array) {
+        array.attach(outputs);
+        return array;
+    }
+
     private static NDArray concat(NDManager outputs, NDArray first, NDArray second) {
-        NDArray both = NDArrays.concat(new NDList(first, second));
-        both.attach(outputs);
-        return both;
+        return attached(outputs, NDArrays.concat(new NDList(first, second)));
     }
 
     private static NDArray repeat(NDManager outputs, NDArray rows, int times) {
-        NDArray repeated = rows.repeat(0, times);
-        repeated.attach(outputs);
-        return repeated;
+        return attached(outputs, rows.repeat(0, times));
     }
 }

@@ -62,6 +62,11 @@ final class WatchedSource implements ModelSource {
     }
 
     @Override
+    public boolean zerosForAbsentNegativePrompt() {
+        return source.zerosForAbsentNegativePrompt();
+    }
+
+    @Override
     public Path tokenizerFolder(String component) {
         return source.tokenizerFolder(component);
     }

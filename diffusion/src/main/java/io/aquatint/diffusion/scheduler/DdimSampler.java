@@ -14,7 +14,7 @@ public final class DdimSampler implements Sampler {
     @Override
     public SamplingPlan plan(int steps) {
         List<SamplingStep> plan = new ArrayList<>();
-        for (int timestep : timesteps(steps)) {
+        for (int timestep : schedule.sampling().timesteps(schedule.steps(), steps)) {
             int previous = timestep - schedule.steps() / steps;
             plan.add(step(timestep, alphaCumprod(previous)));
         }
@@ -60,27 +60,7 @@ public final class DdimSampler implements Sampler {
                 nextNoise * epsilonFromSample,
                 nextNoise * epsilonFromOutput,
                 Math.sqrt(nextAlpha),
+                0,
                 0);
-    }
-
-    private int[] timesteps(int steps) {
-        int trained = schedule.steps();
-        if (steps < 1 || steps > trained) {
-            throw new IllegalArgumentException("steps is " + steps + ", but must be 1 to " + trained);
-        }
-        int[] timesteps = new int[steps];
-        for (int i = 0; i < steps; i++) {
-            timesteps[i] = switch (schedule.sampling().spacing()) {
-                case LEADING ->
-                    (steps - 1 - i) * (trained / steps) + schedule.sampling().stepsOffset();
-                case LINSPACE ->
-                    steps == 1 ? 0 : (int) Math.rint((double) (trained - 1) * (steps - 1 - i) / (steps - 1));
-                case TRAILING -> (int) Math.rint(trained - i * ((double) trained / steps)) - 1;
-            };
-        }
-        if (timesteps[0] >= trained) {
-            throw new IllegalArgumentException(steps + " steps begin beyond the last of " + trained + " timesteps");
-        }
-        return timesteps;
     }
 }

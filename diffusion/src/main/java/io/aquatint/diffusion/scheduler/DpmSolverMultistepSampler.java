@@ -62,6 +62,7 @@ public final class DpmSolverMultistepSampler implements Sampler {
                 nextNoise / noise,
                 0,
                 fromClean,
-                fromPreviousClean);
+                fromPreviousClean,
+                0);
     }
 }

@@ -17,24 +17,21 @@ public final class EulerDiscreteSampler implements Sampler {
     @Override
     public SamplingPlan plan(int steps) {
         Sigmas sigmas = new Sigmas(schedule);
+        double[] timesteps = Sigmas.evenTimesteps(schedule, steps);
         List<SamplingStep> plan = new ArrayList<>();
-        int last = schedule.steps() - 1;
-        double[] timesteps = new double[Sigmas.checked(schedule, steps)];
-        for (int i = 0; i < steps; i++) {
-            timesteps[i] = steps == 1 ? 0 : (double) last * (steps - 1 - i) / (steps - 1);
-        }
         for (int i = 0; i < steps; i++) {
             double sigma = sigmas.at(timesteps[i]);
             double next = i + 1 < steps ? sigmas.at(timesteps[i + 1]) : 0;
-            plan.add(step(timesteps[i], sigma, next));
+            plan.add(step(schedule.predictionType(), timesteps[i], sigma, next, 0));
         }
         return new SamplingPlan(sigmas.at(timesteps[0]), plan);
     }
 
-    private SamplingStep step(double timestep, double sigma, double next) {
+    /** From σ to a smaller one, and then some noise. */
+    static SamplingStep step(PredictionType type, double timestep, double sigma, double next, double addedNoise) {
         double scale = 1 / Math.sqrt(sigma * sigma + 1);
         // the network sees signal · clean + noise · ε = scale · sample, with signal = scale and noise = scale · σ
-        Clean clean = Clean.of(schedule.predictionType(), scale, scale * sigma);
+        Clean clean = Clean.of(type, scale, scale * sigma);
         double ratio = next / sigma; // next = clean + next σ · (sample - clean) / σ
         return new SamplingStep(
                 timestep,
@@ -45,6 +42,7 @@ public final class EulerDiscreteSampler implements Sampler {
                 ratio,
                 0,
                 1 - ratio,
-                0);
+                0,
+                addedNoise);
     }
 }

@@ -13,7 +13,7 @@ public final class NoiseSchedule {
     private final Sampling sampling;
 
     /**
-     * How DDIM samples, from the scheduler's configuration.
+     * How DDIM and DDPM sample, from the scheduler's configuration.
      *
      * @param stepsOffset added to the timesteps of leading spacing
      * @param setAlphaToOne the last step goes to ᾱ = 1, not to ᾱ(0)
@@ -23,6 +23,26 @@ public final class NoiseSchedule {
         /** Stable Diffusion's. */
         public static final Sampling STABLE_DIFFUSION =
                 new Sampling(TimestepSpacing.LEADING, 1, false, Double.POSITIVE_INFINITY);
+
+        /** The timesteps of a run of so many steps among those of the training, from the noisiest. */
+        int[] timesteps(int trained, int steps) {
+            if (steps < 1 || steps > trained) {
+                throw new IllegalArgumentException("steps is " + steps + ", but must be 1 to " + trained);
+            }
+            int[] timesteps = new int[steps];
+            for (int i = 0; i < steps; i++) {
+                timesteps[i] = switch (spacing) {
+                    case LEADING -> (steps - 1 - i) * (trained / steps) + stepsOffset;
+                    case LINSPACE ->
+                        steps == 1 ? 0 : (int) Math.rint((double) (trained - 1) * (steps - 1 - i) / (steps - 1));
+                    case TRAILING -> (int) Math.rint(trained - i * ((double) trained / steps)) - 1;
+                };
+            }
+            if (timesteps[0] >= trained) {
+                throw new IllegalArgumentException(steps + " steps begin beyond the last of " + trained + " timesteps");
+            }
+            return timesteps;
+        }
     }
 
     private NoiseSchedule(float[] alphasCumprod, PredictionType predictionType, Sampling sampling) {

@@ -4,7 +4,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
-/** A deterministic way from noise to a clean sample in few steps. */
+/** A way from noise to a clean sample in few steps. */
 public interface Sampler {
 
     /**
@@ -18,7 +18,9 @@ public interface Sampler {
         DDIM,
         DPMPP_2M,
         DPMPP_2M_KARRAS,
-        EULER;
+        EULER,
+        EULER_ANCESTRAL,
+        DDPM;
 
         /** For example {@code dpmpp_2m}. */
         public static Optional<Kind> named(String name) {
@@ -33,6 +35,8 @@ public interface Sampler {
                 case DPMPP_2M -> new DpmSolverMultistepSampler(schedule, false);
                 case DPMPP_2M_KARRAS -> new DpmSolverMultistepSampler(schedule, true);
                 case EULER -> new EulerDiscreteSampler(schedule);
+                case EULER_ANCESTRAL -> new EulerAncestralDiscreteSampler(schedule);
+                case DDPM -> new DdpmSampler(schedule);
             };
         }
     }

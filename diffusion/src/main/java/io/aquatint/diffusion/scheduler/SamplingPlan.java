@@ -2,6 +2,7 @@ package io.aquatint.diffusion.scheduler;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -23,13 +24,25 @@ public record SamplingPlan(double initialNoiseSigma, List<SamplingStep> steps) {
         NDArray predict(NDArray input, double timestep);
     }
 
+    /** Fresh standard normal noise, for the steps that add some. */
+    @FunctionalInterface
+    public interface NoiseSource {
+        NDArray draw(NDManager outputs, Shape shape);
+    }
+
+    /** Whether any step adds noise. */
+    public boolean stochastic() {
+        return steps.stream().anyMatch(step -> step.nextFromNoise() != 0);
+    }
+
     /**
      * Runs all steps.
      *
      * @param initial noise times {@link #initialNoiseSigma()}; it stays the caller's
+     * @param noise is asked once for each step that adds noise, in the order of the steps
      * @return the clean sample, in the manager of {@code initial}
      */
-    public NDArray sample(NDArray initial, Network network) {
+    public NDArray sample(NDArray initial, NoiseSource noise, Network network) {
         NDManager owner = initial.getManager();
         NDArray sample = initial.duplicate();
         @Nullable NDArray previousClean = null;
@@ -43,6 +56,9 @@ public record SamplingPlan(double initialNoiseSigma, List<SamplingStep> steps) {
                 NDArray output = network.predict(current.mul((float) step.inputScale()), step.timestep());
                 NDArray clean = clean(step, current, output);
                 sample = next(step, current, output, clean, previousClean);
+                if (step.nextFromNoise() != 0) {
+                    sample = sample.add(noise.draw(scope, sample.getShape()).mul((float) step.nextFromNoise()));
+                }
                 sample.attach(owner);
                 clean.attach(owner);
                 previousClean = clean;

@@ -9,10 +9,12 @@ import org.jspecify.annotations.Nullable;
  * output = network(inputScale · sample, timestep)
  * clean  = clip(cleanFromSample · sample + cleanFromOutput · output)
  * next   = nextFromSample · sample + nextFromOutput · output + nextFromClean · clean + nextFromPreviousClean · previous clean
+ *        + nextFromNoise · ε
  * </pre>
  *
  * @param clip the clean sample is clipped to ± this; infinite for no clipping
  * @param nextFromPreviousClean 0 where a step needs no earlier one
+ * @param nextFromNoise how much fresh standard normal noise ε a step adds; 0 in deterministic samplers
  */
 public record SamplingStep(
         double timestep,
@@ -23,7 +25,8 @@ public record SamplingStep(
         double nextFromSample,
         double nextFromOutput,
         double nextFromClean,
-        double nextFromPreviousClean) {
+        double nextFromPreviousClean,
+        double nextFromNoise) {
 
     /** {@code inputScale · sample}. */
     public float[] input(float[] sample) {
@@ -39,7 +42,7 @@ public record SamplingStep(
         return clean;
     }
 
-    /** The next, less noisy sample. */
+    /** The next, less noisy sample, as far as it is not noise that is added. */
     public float[] next(float[] sample, float[] output, float[] clean, float @Nullable [] previousClean) {
         float[] next = Combination.of(nextFromSample, sample, nextFromOutput, output);
         for (int i = 0; i < next.length; i++) {

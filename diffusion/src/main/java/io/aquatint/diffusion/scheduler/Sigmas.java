@@ -22,6 +22,15 @@ final class Sigmas {
         return steps;
     }
 
+    /** Linspace spacing: from the last timestep to the first. */
+    static double[] evenTimesteps(NoiseSchedule schedule, int steps) {
+        double[] timesteps = new double[checked(schedule, steps)];
+        for (int i = 0; i < steps; i++) {
+            timesteps[i] = steps == 1 ? 0 : (double) (schedule.steps() - 1) * (steps - 1 - i) / (steps - 1);
+        }
+        return timesteps;
+    }
+
     /** σ between timesteps, linear. */
     double at(double timestep) {
         int low = (int) Math.min(Math.max(Math.floor(timestep), 0), trained.length - 1);
