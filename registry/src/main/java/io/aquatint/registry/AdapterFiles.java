@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Writes an adapter in the forms that other tools read, then reads each file again and checks it: it adapts just the layers that
@@ -99,8 +100,9 @@ final class AdapterFiles {
         Path file = adapter.path();
         LoraConfig config = new LoraConfig(
                 request.spec().rank(), request.spec().alpha(), request.spec().targetModules());
-        Set<String> expected =
-                LoraLayout.of(base.weights("unet"), config).sites().keySet();
+        Set<String> expected = LoraLayout.of(base.weights("unet"), config).sites().stream()
+                .map(LoraLayout.Site::module)
+                .collect(Collectors.toSet());
         LoraWeights unet = adapter.adapters().get(Component.UNET);
         Set<String> found = unet == null ? Set.of() : unet.modules().keySet();
         if (!found.equals(expected)) {

@@ -26,8 +26,8 @@ final class PlantedAdapter {
         LoraConfig config = new LoraConfig(rank, alpha, request.spec().targetModules());
         LoraLayout.of(unet, config)
                 .sites()
-                .forEach((module, site) -> pairs.put(
-                        module,
+                .forEach(site -> pairs.put(
+                        site.module(),
                         LoraPair.linear(
                                 rank,
                                 site.in(),

@@ -102,10 +102,10 @@ final class PlantedTraining {
         LoraConfig config = new LoraConfig(SPEC.rank(), SPEC.alpha(), SPEC.targetModules());
         Random random = new Random(seed);
         Map<String, LoraPair> pairs = new TreeMap<>();
-        LoraLayout.of(unet, config).sites().forEach((module, site) -> {
+        LoraLayout.of(unet, config).sites().forEach(site -> {
             float[] down = normal(random, SPEC.rank() * site.in(), size);
             float[] up = normal(random, SPEC.rank() * site.out(), size);
-            pairs.put(module, LoraPair.linear(SPEC.rank(), site.in(), site.out(), down, up, SPEC.alpha()));
+            pairs.put(site.module(), LoraPair.linear(SPEC.rank(), site.in(), site.out(), down, up, SPEC.alpha()));
         });
         Path file = Files.createTempFile(work, "planted", ".safetensors");
         LoraFormats.writeDiffusers(file, LoraWeights.of(LoraWeights.Component.UNET, pairs), Map.of());

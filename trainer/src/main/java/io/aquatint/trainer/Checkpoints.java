@@ -1,7 +1,7 @@
 package io.aquatint.trainer;
 
 import io.aquatint.diffusion.checkpoint.LoraFormats;
-import io.aquatint.diffusion.training.LoraTraining;
+import io.aquatint.diffusion.training.FineTuning;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.EventJson;
 import io.aquatint.runtime.store.ObjectStore;
@@ -33,15 +33,14 @@ final class Checkpoints {
      *
      * @param loss of the step
      */
-    CheckpointSaved save(String trainingId, LoraTraining training, int epoch, double loss) {
+    CheckpointSaved save(String trainingId, FineTuning training, int epoch, double loss) {
         Place place = new Place(epoch, training.stepsDone());
         Path state = scratch.file("state.safetensors");
         training.saveState(state);
         store.put(keys.state(place), state, SAFETENSORS);
-        Path adapter = scratch.file("adapter.safetensors");
-        LoraFormats.writeDiffusers(
-                adapter,
-                training.adapter(),
+        Path adapter = scratch.file(LoraFormats.DIFFUSERS_NAME);
+        training.write(
+                adapter.getParent(),
                 Map.of("aquatint.training", trainingId, "aquatint.step", String.valueOf(place.step())));
         store.put(keys.adapter(place), adapter, SAFETENSORS);
         CheckpointSaved saved;

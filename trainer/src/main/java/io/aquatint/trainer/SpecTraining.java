@@ -2,10 +2,12 @@ package io.aquatint.trainer;
 
 import io.aquatint.diffusion.adapter.LoraConfig;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
-import io.aquatint.diffusion.training.LoraTraining;
+import io.aquatint.diffusion.training.FineTuning;
 import io.aquatint.diffusion.training.OptimizerConfig;
 import io.aquatint.diffusion.training.TrainingConfig;
 import io.aquatint.diffusion.training.TrainingExample;
+import io.aquatint.diffusion.training.TrainingMethod;
+import io.aquatint.diffusion.training.TrainingSet;
 import io.aquatint.events.FailureReason;
 import io.aquatint.events.TrainingSpec;
 import java.nio.file.Path;
@@ -23,30 +25,27 @@ final class SpecTraining {
      * @throws TrainingFailedException for a setting that cannot be
      * @throws io.aquatint.diffusion.checkpoint.CheckpointException if the state belongs to other settings
      */
-    static LoraTraining begin(
+    static FineTuning begin(
             TrainingSpec spec, StableDiffusion model, List<TrainingExample> examples, @Nullable Path state) {
         try {
             var lora = new LoraConfig(spec.rank(), spec.alpha(), spec.targetModules());
+            var method = new TrainingMethod.Lora(lora, false);
             TrainingConfig config = config(spec);
+            TrainingSet set = TrainingSet.of(examples);
             return state == null
-                    ? LoraTraining.start(model, lora, config, examples)
-                    : LoraTraining.resume(model, lora, config, examples, state);
+                    ? FineTuning.start(model, method, config, set)
+                    : FineTuning.resume(model, method, config, set, state);
         } catch (IllegalArgumentException e) {
             throw new TrainingFailedException(FailureReason.BAD_SPEC, String.valueOf(e.getMessage()), e);
         }
     }
 
     private static TrainingConfig config(TrainingSpec spec) {
-        OptimizerConfig usual = OptimizerConfig.DEFAULT;
-        return new TrainingConfig(
-                spec.steps(),
-                spec.trainBatchSize(),
-                spec.learningRate(),
-                spec.learningRateSchedule(),
-                spec.warmupSteps(),
-                new OptimizerConfig(
-                        usual.beta1(), usual.beta2(), usual.epsilon(), usual.weightDecay(), spec.maxGradientNorm()),
-                spec.seed(),
-                spec.minSnrGamma());
+        return TrainingConfig.of(spec.steps(), spec.learningRate(), spec.seed())
+                .withBatchSize(spec.trainBatchSize())
+                .withLearningRate(new TrainingConfig.LearningRate(
+                        spec.learningRate(), spec.learningRateSchedule(), spec.warmupSteps(), 1))
+                .withOptimizer(OptimizerConfig.DEFAULT.withMaxGradientNorm(spec.maxGradientNorm()))
+                .withLoss(new TrainingConfig.Loss(spec.minSnrGamma(), 1));
     }
 }

@@ -3,7 +3,7 @@ package io.aquatint.trainer;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.WarmModel;
-import io.aquatint.diffusion.training.LoraTraining;
+import io.aquatint.diffusion.training.FineTuning;
 import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.EventJson;
@@ -141,7 +141,7 @@ final class TrainingJob {
             try (var scratch = new Scratch(tools.settings().work())) {
                 var checkpoints = new Checkpoints(tools.store(), keys, scratch);
                 saved = newest.map(checkpoints::read).orElse(null);
-                try (LoraTraining training = beginOrResume(model, examples, checkpoints)) {
+                try (FineTuning training = beginOrResume(model, examples, checkpoints)) {
                     report.started(
                             training.stepsDone(),
                             tools.settings().workerName(),
@@ -151,7 +151,7 @@ final class TrainingJob {
             }
         }
 
-        private LoraTraining beginOrResume(
+        private FineTuning beginOrResume(
                 StableDiffusion model, List<TrainingExample> examples, Checkpoints checkpoints) {
             CheckpointSaved newest = saved;
             if (newest == null) {
@@ -173,7 +173,7 @@ final class TrainingJob {
             }
         }
 
-        private End train(LoraTraining training, Checkpoints checkpoints) {
+        private End train(FineTuning training, Checkpoints checkpoints) {
             if (saved != null) {
                 report.saved(saved); // its trainer may have died before it told
                 loss = saved.loss();
@@ -186,7 +186,7 @@ final class TrainingJob {
                     }
                     return handBack();
                 }
-                LoraTraining.StepResult result =
+                FineTuning.StepResult result =
                         Objects.requireNonNull(tools.metrics().step().record(training::step));
                 tools.metrics().stepDone();
                 loss = result.loss();
@@ -209,7 +209,7 @@ final class TrainingJob {
             return saved == null ? 0 : saved.step();
         }
 
-        private CheckpointSaved save(LoraTraining training, Checkpoints checkpoints) {
+        private CheckpointSaved save(FineTuning training, Checkpoints checkpoints) {
             CheckpointSaved now = checkpoints.save(request.trainingId(), training, claimed.number(), loss);
             saved = now;
             tools.metrics().checkpointSaved();

@@ -1,7 +1,7 @@
 package io.aquatint.trainer;
 
 import ai.djl.Device;
-import io.aquatint.diffusion.training.LoraTraining;
+import io.aquatint.diffusion.training.FineTuning;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.Event;
 import io.aquatint.events.TrainingCompleted;
@@ -67,7 +67,7 @@ final class TrainingReport {
      * Tells at most once a second where the training is, and always of the last step. A store that does not answer costs the
      * event, not the training.
      */
-    void progress(LoraTraining.StepResult result, Pace pace, boolean last) {
+    void progress(FineTuning.StepResult result, Pace pace, boolean last) {
         Instant now = clock.instant();
         if (!last && now.isBefore(lastProgress.plus(PROGRESS))) {
             return;

@@ -101,8 +101,8 @@ final class DemoTraining {
         Map<String, LoraPair> pairs = new TreeMap<>();
         LoraLayout.of(unet, LORA)
                 .sites()
-                .forEach((module, site) -> pairs.put(
-                        module,
+                .forEach(site -> pairs.put(
+                        site.module(),
                         LoraPair.linear(
                                 LORA.rank(),
                                 site.in(),

@@ -13,6 +13,9 @@ public record LoraConfig(int rank, double alpha, List<String> targetModules) {
     /** The four projections of every attention. */
     public static final List<String> ATTENTION = List.of("to_q", "to_k", "to_v", "to_out.0");
 
+    /** The four projections of every attention of a text encoder. */
+    public static final List<String> TEXT_ATTENTION = List.of("q_proj", "k_proj", "v_proj", "out_proj");
+
     public LoraConfig {
         if (rank < 1) {
             throw new IllegalArgumentException("the rank is " + rank + ", but must be 1 or more");
@@ -27,7 +30,7 @@ public record LoraConfig(int rank, double alpha, List<String> targetModules) {
         return alpha / rank;
     }
 
-    boolean targets(String module) {
-        return targetModules.stream().anyMatch(target -> module.equals(target) || module.endsWith("." + target));
+    static boolean matches(String module, String target) {
+        return module.equals(target) || module.endsWith("." + target);
     }
 }

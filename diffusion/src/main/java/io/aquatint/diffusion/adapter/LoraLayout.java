@@ -1,58 +1,96 @@
 package io.aquatint.diffusion.adapter;
 
+import io.aquatint.diffusion.checkpoint.LoraPair;
+import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
+import io.aquatint.diffusion.checkpoint.TensorData;
 import io.aquatint.diffusion.checkpoint.TensorInfo;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.graph.Graph;
-import io.aquatint.diffusion.graph.LinearRule;
+import io.aquatint.diffusion.graph.GraphRule;
+import io.aquatint.diffusion.graph.ParameterLayout;
+import io.aquatint.diffusion.graph.Parameters;
 import io.aquatint.diffusion.graph.Value;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
+import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 
 /**
- * Where a LoRA's pairs lie in one flat float32 tensor: for each adapted layer, in the order of the checkpoint, first down [rank,
- * in], then up [out, rank]. One tensor means one gradient, one norm and one optimiser update.
+ * Where a LoRA's pairs lie in one flat tensor: for each adapted layer, in the order of the checkpoint, first down [rank, in], then
+ * up [out, rank]. The layers may be of several networks, whose graphs are then written below their components' names.
  */
 public final class LoraLayout {
     private final LoraConfig config;
     private final Map<String, Site> sites = new LinkedHashMap<>();
-    private final int size;
+    private final ParameterLayout parameters;
 
-    /** A layer with a pair. {@code index} counts the pairs, {@code offset} the floats before this one. */
-    public record Site(String module, int index, int in, int out, int offset) {}
-
-    private LoraLayout(LoraConfig config, List<Map.Entry<String, TensorInfo>> layers) {
-        this.config = config;
-        int offset = 0;
-        for (Map.Entry<String, TensorInfo> layer : layers) {
-            int out = Math.toIntExact(layer.getValue().shape().get(0));
-            int in = Math.toIntExact(layer.getValue().shape().get(1));
-            sites.put(layer.getKey(), new Site(layer.getKey(), sites.size(), in, out, offset));
-            offset = Math.addExact(offset, Math.multiplyExact(config.rank(), in + out));
+    /**
+     * A layer with a pair.
+     *
+     * @param module the layer's name in its network
+     */
+    public record Site(Component component, String module, int in, int out) {
+        private String fullName() {
+            return component.folder() + "." + module;
         }
-        this.size = offset;
+
+        /** The name of the pair's down matrix in the flat tensor. */
+        public String down() {
+            return fullName() + ".lora.down.weight";
+        }
+
+        /** The name of the pair's up matrix in the flat tensor. */
+        public String up() {
+            return fullName() + ".lora.up.weight";
+        }
+    }
+
+    private LoraLayout(LoraConfig config, List<Site> layers) {
+        this.config = config;
+        Map<String, List<Long>> shapes = new LinkedHashMap<>();
+        for (Site site : layers) {
+            sites.put(site.fullName(), site);
+            shapes.put(site.down(), List.of((long) config.rank(), (long) site.in()));
+            shapes.put(site.up(), List.of((long) site.out(), (long) config.rank()));
+        }
+        this.parameters = ParameterLayout.of(shapes);
+    }
+
+    /** The layout for a UNet alone; see {@link #of(Map, LoraConfig)}. */
+    public static LoraLayout of(TensorSource unet, LoraConfig config) {
+        return of(Map.of(Component.UNET, unet), config);
     }
 
     /**
-     * The layout for a network.
+     * The layout for networks. The UNet's layers are the config's target modules, a text encoder's
+     * {@link LoraConfig#TEXT_ATTENTION}.
      *
      * @throws IllegalArgumentException if a target names no layer
      * @throws UnsupportedModelException if a target names a layer that is not linear
      */
-    public static LoraLayout of(TensorSource network, LoraConfig config) {
-        List<Map.Entry<String, TensorInfo>> layers = new ArrayList<>();
+    public static LoraLayout of(Map<Component, TensorSource> networks, LoraConfig config) {
+        List<Site> layers = new ArrayList<>();
+        new EnumMap<>(networks).forEach((component, network) -> {
+            List<String> targets = component == Component.UNET ? config.targetModules() : LoraConfig.TEXT_ATTENTION;
+            layers.addAll(sites(component, network, targets));
+        });
+        return new LoraLayout(config, layers);
+    }
+
+    private static List<Site> sites(Component component, TensorSource network, List<String> targets) {
+        List<Site> layers = new ArrayList<>();
         for (String name : network.names()) {
             if (!name.endsWith(".weight")) {
                 continue;
             }
             String module = name.substring(0, name.length() - ".weight".length());
-            if (!config.targets(module)) {
+            if (targets.stream().noneMatch(target -> LoraConfig.matches(module, target))) {
                 continue;
             }
             TensorInfo info = network.info(name);
@@ -60,63 +98,63 @@ public final class LoraLayout {
                 throw new UnsupportedModelException("%s: %s has the shape %s; only linear layers can have a LoRA"
                         .formatted(network.describe(), module, info.shape()));
             }
-            layers.add(Map.entry(module, info));
+            int out = Math.toIntExact(info.shape().get(0));
+            int in = Math.toIntExact(info.shape().get(1));
+            layers.add(new Site(component, module, in, out));
         }
-        for (String target : config.targetModules()) {
-            LoraConfig one = new LoraConfig(config.rank(), config.alpha(), List.of(target));
-            if (layers.stream().noneMatch(layer -> one.targets(layer.getKey()))) {
+        for (String target : targets) {
+            if (layers.stream().noneMatch(site -> LoraConfig.matches(site.module(), target))) {
                 throw new IllegalArgumentException(
                         "the target module '%s' names no layer of %s".formatted(target, network.describe()));
             }
         }
-        return new LoraLayout(config, layers);
+        return layers;
     }
 
     public LoraConfig config() {
         return config;
     }
 
-    /** The adapted layers by their names. */
-    public Map<String, Site> sites() {
-        return Collections.unmodifiableMap(sites);
+    /** The adapted layers. */
+    public List<Site> sites() {
+        return List.copyOf(sites.values());
     }
 
-    /** The floats of all pairs together. */
-    public int size() {
-        return size;
+    /** The tensors of all pairs. */
+    public ParameterLayout parameters() {
+        return parameters;
     }
 
-    /** A new adapter: down as PyTorch initialises a linear layer (uniform within 1 / sqrt(in)), up zero, so that it changes nothing. */
-    public float[] initialize(long seed) {
-        float[] flat = new float[size];
+    /**
+     * A new adapter, the tensors by their names: down as PyTorch initialises a linear layer (uniform within 1 / sqrt(in)), up zero,
+     * so that it changes nothing.
+     */
+    public Map<String, TensorData> initialize(long seed) {
+        Map<String, TensorData> tensors = new LinkedHashMap<>();
         SplittableRandom random = new SplittableRandom(seed);
         for (Site site : sites.values()) {
             double bound = 1 / Math.sqrt(site.in());
-            for (int i = 0; i < config.rank() * site.in(); i++) {
-                flat[site.offset() + i] = (float) random.nextDouble(-bound, bound);
+            float[] down = new float[config.rank() * site.in()];
+            for (int i = 0; i < down.length; i++) {
+                down[i] = (float) random.nextDouble(-bound, bound);
             }
+            tensors.put(site.down(), TensorData.of(down, config.rank(), site.in()));
+            tensors.put(site.up(), TensorData.of(new float[site.out() * config.rank()], site.out(), config.rank()));
         }
-        return flat;
+        return tensors;
     }
 
-    /** Adds the pairs of a flat adapter to the layers of a graph: y + alpha / rank * up(down(x)). */
-    public LinearRule rule() {
-        return new LinearRule() {
-            private boolean split;
-
+    /** Adds the pairs to the layers of a graph: y + alpha / rank * up(down(x)). */
+    public GraphRule rule(Parameters pairs) {
+        return new GraphRule() {
             @Override
-            public Optional<Value> apply(Graph graph, String module, Value input, Value output) {
+            public Optional<Value> linear(Graph graph, String module, Value input, Value output) {
                 Site site = sites.get(module);
                 if (site == null) {
                     return Optional.empty();
                 }
-                if (!split) {
-                    graph.prologue("lora", "torch.split_with_sizes(%s, %s, 0)", graph.input("adapter"), parts());
-                    split = true;
-                }
-                int rank = config.rank();
-                Value down = graph.op("torch.reshape(lora[%s], [%s, %s])", 2 * site.index(), rank, site.in());
-                Value up = graph.op("torch.reshape(lora[%s], [%s, %s])", 2 * site.index() + 1, site.out(), rank);
+                Value down = pairs.get(graph, site.down());
+                Value up = pairs.get(graph, site.up());
                 Value low = graph.op("torch.linear(%s, %s, None)", input, down); // [..., rank]
                 Value change = graph.op("torch.linear(%s, %s, None)", low, up); // [..., out]
                 return Optional.of(graph.op("torch.add(%s, %s, alpha=%s)", output, change, config.scale()));
@@ -124,33 +162,22 @@ public final class LoraLayout {
         };
     }
 
-    private List<Integer> parts() {
-        List<Integer> parts = new ArrayList<>();
+    /** The adapters, one of each component, out of the tensors of all pairs. */
+    public List<LoraWeights> adapters(TensorSource pairs) {
+        Map<Component, Map<String, LoraPair>> modules = new EnumMap<>(Component.class);
         for (Site site : sites.values()) {
-            parts.add(config.rank() * site.in());
-            parts.add(config.rank() * site.out());
+            LoraPair pair = LoraPair.linear(
+                    config.rank(),
+                    site.in(),
+                    site.out(),
+                    pairs.read(site.down()).toFloats(),
+                    pairs.read(site.up()).toFloats(),
+                    config.alpha());
+            modules.computeIfAbsent(site.component(), component -> new TreeMap<>())
+                    .put(site.module(), pair);
         }
-        return parts;
-    }
-
-    /** One layer's down matrix [rank, in] out of a flat adapter. */
-    public float[] down(float[] flat, Site site) {
-        return Arrays.copyOfRange(flat, site.offset(), site.offset() + config.rank() * site.in());
-    }
-
-    /** One layer's up matrix [out, rank] out of a flat adapter. */
-    public float[] up(float[] flat, Site site) {
-        int start = site.offset() + config.rank() * site.in();
-        return Arrays.copyOfRange(flat, start, start + config.rank() * site.out());
-    }
-
-    /** Puts one layer's pair into a flat adapter. */
-    public void put(float[] flat, Site site, float[] down, float[] up) {
-        if (down.length != config.rank() * site.in() || up.length != config.rank() * site.out()) {
-            throw new IllegalArgumentException("%s: a pair of %d and %d floats does not fit rank %d, %d to %d"
-                    .formatted(site.module(), down.length, up.length, config.rank(), site.in(), site.out()));
-        }
-        System.arraycopy(down, 0, flat, site.offset(), down.length);
-        System.arraycopy(up, 0, flat, site.offset() + down.length, up.length);
+        List<LoraWeights> adapters = new ArrayList<>();
+        modules.forEach((component, pairsOfIt) -> adapters.add(LoraWeights.of(component, pairsOfIt)));
+        return adapters;
     }
 }

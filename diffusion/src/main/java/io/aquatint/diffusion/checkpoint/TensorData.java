@@ -80,6 +80,13 @@ public record TensorData(TensorInfo info, ByteBuffer bytes) {
         };
     }
 
+    /** One row of a matrix, as float32. */
+    public float[] row(int index) {
+        int columns = Math.toIntExact(info.shape().get(1));
+        int size = columns * info.dtype().bytes();
+        return new TensorData(TensorInfo.of(info.dtype(), columns), bytes.slice(index * size, size)).toFloats();
+    }
+
     /** The elements of an integer tensor. */
     public long[] toLongs() {
         long[] longs = new long[size()];

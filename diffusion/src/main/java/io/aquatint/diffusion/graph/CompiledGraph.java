@@ -68,12 +68,15 @@ public final class CompiledGraph implements AutoCloseable {
      */
     public NDList run(NDManager outputs, Weights weights, NDArray... inputs) {
         checkInputs(inputs);
-        IValue[] arguments = new IValue[inputs.length + 1];
+        int first = weightNames.isEmpty() ? 0 : 1;
+        IValue[] arguments = new IValue[first + inputs.length];
         IValue result = null;
         try {
-            arguments[0] = IValue.listFrom(weights.arrays(weightNames));
+            if (first == 1) {
+                arguments[0] = IValue.listFrom(weights.arrays(weightNames));
+            }
             for (int i = 0; i < inputs.length; i++) {
-                arguments[i + 1] = IValue.from((PtNDArray) inputs[i]);
+                arguments[first + i] = IValue.from((PtNDArray) inputs[i]);
             }
             result = IValueUtils.runMethod(module, "forward", arguments);
             return new NDList(result.toTensorArray((PtNDManager) outputs));
@@ -90,7 +93,7 @@ public final class CompiledGraph implements AutoCloseable {
     }
 
     /**
-     * Computes the outputs so that they can be differentiated, as far as the inputs require gradients.
+     * Computes the outputs of a graph that differentiates, as {@link Parameters} lets it.
      *
      * @param outputs owns the outputs
      */

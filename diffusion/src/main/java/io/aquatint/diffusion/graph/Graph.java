@@ -6,6 +6,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -24,39 +25,35 @@ import java.util.stream.Collectors;
 public final class Graph {
     private final String prefix;
     private final Method method;
+    private final GraphRule rule;
 
     /** What all scopes of one graph share. */
     private static final class Method {
         final List<String> inputs = new ArrayList<>();
         final Map<String, Integer> weights = new LinkedHashMap<>();
         final Map<String, List<Long>> shapes = new LinkedHashMap<>();
-        final StringBuilder prologue = new StringBuilder();
         final StringBuilder body = new StringBuilder();
-        final LinearRule rule;
         int values;
-
-        Method(LinearRule rule) {
-            this.rule = rule;
-        }
     }
 
     public Graph() {
-        this(LinearRule.NONE);
+        this("", new Method(), GraphRule.NONE);
     }
 
-    /** A graph whose linear layers are changed by a rule, for example by a LoRA. */
-    public Graph(LinearRule rule) {
-        this("", new Method(rule));
-    }
-
-    private Graph(String prefix, Method method) {
+    private Graph(String prefix, Method method, GraphRule rule) {
         this.prefix = prefix;
         this.method = method;
+        this.rule = rule;
     }
 
     /** The same graph, with {@code name.} before the name of every layer. */
     public Graph scope(String name) {
-        return new Graph(prefix + name + ".", method);
+        return new Graph(prefix + name + ".", method, rule);
+    }
+
+    /** The same graph; what is written through it is changed by a rule, for example by a LoRA. */
+    public Graph with(GraphRule other) {
+        return new Graph(prefix, method, other);
     }
 
     /** The full checkpoint name of something in this scope. */
@@ -72,6 +69,10 @@ public final class Graph {
 
     /** A weight of the checkpoint, relative to this scope, and the shape that it must have there. */
     public Value weight(String name, long... shape) {
+        Optional<Value> other = rule.weight(this, prefix + name);
+        if (other.isPresent()) {
+            return other.get();
+        }
         method.shapes.putIfAbsent(prefix + name, Arrays.stream(shape).boxed().toList());
         int index = method.weights.computeIfAbsent(prefix + name, key -> method.weights.size());
         return new Value("weights[" + index + "]");
@@ -96,7 +97,7 @@ public final class Graph {
     }
 
     private Value adapted(String name, Value x, Value y) {
-        return method.rule.apply(this, prefix + name, x, y).orElse(y);
+        return rule.linear(this, prefix + name, x, y).orElse(y);
     }
 
     /** A square convolution with a bias, from {@code in} to {@code out} channels, zero padding on all sides. */
@@ -127,7 +128,13 @@ public final class Graph {
 
     /** Rows of a table: ids [...] to [..., size]. */
     public Value embedding(String name, Value ids, int rows, int size) {
-        return op("torch.embedding(%s, %s, -1, False, False)", weight(name + ".weight", rows, size), ids);
+        Value table = weight(name + ".weight", rows, size);
+        return rule.embedding(this, prefix + name, table, rows, ids).orElseGet(() -> rows(table, ids));
+    }
+
+    /** Rows of a table [n, c]: ids [...] to [..., c]. */
+    public Value rows(Value table, Value ids) {
+        return op("torch.embedding(%s, %s, -1, False, False)", table, ids);
     }
 
     // Activations
@@ -269,6 +276,11 @@ public final class Graph {
         return op("torch.upsample_nearest2d(%s, None, [2.0, 2.0])", x);
     }
 
+    /** Each pixel four times, to the height and width of another map: [b, c, h, w] to [b, c, H, W]. */
+    public Value upsampleNearestLike(Value x, Value other) {
+        return op("torch.upsample_nearest2d(%s, [torch.size(%s, 2), torch.size(%s, 3)], None)", x, other, other);
+    }
+
     /** The first columns of the last dimension-1: [b, n, ...] to [b, count, ...] of the rows 0 to count - 1, on dimension 0. */
     public Value firstRows(Value x, Value like) {
         return op("torch.slice(%s, 0, 0, torch.size(%s, 1), 1)", x, like);
@@ -305,17 +317,6 @@ public final class Graph {
                 .append(line(format, arguments))
                 .append('\n');
         return value;
-    }
-
-    /** Writes a line before all others, in the way of {@link #op}: {@code name = format}. */
-    public Value prologue(String name, String format, Object... arguments) {
-        method.prologue
-                .append("    ")
-                .append(name)
-                .append(" = ")
-                .append(line(format, arguments))
-                .append('\n');
-        return new Value(name);
     }
 
     private static String line(String format, Object... arguments) {
@@ -356,7 +357,7 @@ public final class Graph {
     String source() {
         String arguments =
                 method.inputs.stream().map(name -> ", " + name + ": Tensor").collect(Collectors.joining());
-        return "  def forward(self: __torch__.M, weights: List[Tensor]" + arguments + ") -> List[Tensor]:\n"
-                + method.prologue + method.body;
+        String weights = method.weights.isEmpty() ? "" : ", weights: List[Tensor]";
+        return "  def forward(self: __torch__.M" + weights + arguments + ") -> List[Tensor]:\n" + method.body;
     }
 }

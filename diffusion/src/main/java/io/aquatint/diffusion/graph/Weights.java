@@ -184,6 +184,17 @@ public final class Weights implements AutoCloseable {
         return new Weights(owner, replaced, precision);
     }
 
+    /**
+     * The weights of several networks by their components' names, {@code unet.conv_in.weight}. They stay those objects', which
+     * have to be open as long.
+     */
+    public static Weights joined(NDManager parent, Map<String, Weights> components) {
+        Map<String, PtNDArray> joined = new LinkedHashMap<>();
+        components.forEach((component, weights) ->
+                weights.arrays.forEach((name, array) -> joined.put(component + "." + name, array)));
+        return new Weights(parent.newSubManager(), joined, Precision.FP32);
+    }
+
     public Precision precision() {
         return precision;
     }

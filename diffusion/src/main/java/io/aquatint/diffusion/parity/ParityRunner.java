@@ -127,13 +127,11 @@ public final class ParityRunner {
             case "unet" -> models().forEach(model -> ModelCases.unet(model, golden));
             case "text2img" -> models().forEach(model -> TextToImageCases.textToImage(loras, model, golden));
             case "text2img-lora" -> models().forEach(model -> TextToImageCases.withAdapters(loras, model, golden));
-            case "train-lora-with-text-encoder" ->
-                throw new UnsupportedModelException("training the text encoder is not supported");
             default -> {
                 if (name.startsWith("sampler-")) {
                     SchedulerCases.sampler(name.substring("sampler-".length()), golden);
-                } else if (name.startsWith("train-lora")) {
-                    TrainingCases.lora(model(), golden);
+                } else if (name.startsWith("train-")) {
+                    models().forEach(model -> TrainingCases.train(model, golden));
                 } else {
                     throw new UnsupportedModelException("cases of this kind are not supported");
                 }

@@ -5,73 +5,51 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.aquatint.diffusion.adapter.LoraConfig;
-import io.aquatint.diffusion.adapter.LoraLayout;
-import io.aquatint.diffusion.checkpoint.DiffusersFolder;
-import io.aquatint.diffusion.checkpoint.TensorSource;
-import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
-import io.aquatint.diffusion.graph.Weights;
+import io.aquatint.diffusion.checkpoint.ModelSource;
+import io.aquatint.diffusion.checkpoint.TensorData;
+import io.aquatint.diffusion.graph.FlatTensors;
+import io.aquatint.diffusion.graph.ParameterLayout;
+import io.aquatint.diffusion.graph.Precision;
+import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.scheduler.NoiseSchedule;
-import io.aquatint.diffusion.training.LoraStep;
 import io.aquatint.diffusion.training.OptimizerConfig;
-import io.aquatint.diffusion.unet.UNet2DConditionConfig;
+import io.aquatint.diffusion.training.TrainingMethod;
+import io.aquatint.diffusion.training.TrainingStep;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 
-/** Training of a LoRA on the UNet. */
+/** Training by every method. */
 final class TrainingCases {
+    private static final String TOKENS = "text_encoder.text_model.embeddings.token_embedding";
+
     private TrainingCases() {}
 
-    /**
-     * Trains as the case did.
-     *
-     * @return the largest error of losses, gradient norms and the adapter as one vector; the case is judged by each layer too
-     */
-    static double lora(DiffusersFolder model, GoldenCase golden) {
-        JsonNode meta = golden.meta();
-        if (meta.path("full").asBoolean() || meta.path("prior_preservation").asBoolean()) {
-            throw new UnsupportedModelException(
-                    "training the whole network, and prior preservation, are not supported");
+    /** Trains as the case did. The case is judged by losses, gradient norms and each tensor at the end. */
+    static void train(ModelSource source, GoldenCase golden) {
+        try (StableDiffusion model = StableDiffusion.load(source, Precision.FP32)) {
+            train(model, golden);
         }
-        if (golden.names().stream()
-                .filter(name -> name.startsWith("init."))
-                .allMatch(name -> sameAfterTraining(golden, name))) {
+    }
+
+    private static void train(StableDiffusion model, GoldenCase golden) {
+        List<String> initial =
+                golden.names().stream().filter(name -> name.startsWith("init.")).toList();
+        if (!initial.isEmpty() && initial.stream().allMatch(name -> sameAfterTraining(golden, name))) {
             golden.remark(
                     "every init.* tensor equals its final.*: the adapter that training began from is not in the file");
         }
-        TensorSource source = model.weights("unet");
-        LoraLayout layout = LoraLayout.of(
-                source,
-                new LoraConfig(
-                        golden.meta("rank").asInt(),
-                        golden.meta("alpha").asDouble(),
-                        texts(golden.meta("target_modules"))));
-        try (NDManager manager = NDManager.newBaseManager("PyTorch")) {
-            Weights weights = Weights.load(manager, source, source.names(), Set.of());
-            OptimizerConfig optimizer = new OptimizerConfig(
-                    golden.meta("betas").path(0).asDouble(),
-                    golden.meta("betas").path(1).asDouble(),
-                    golden.meta("eps").asDouble(),
-                    golden.meta("weight_decay").asDouble(),
-                    meta.path("max_grad_norm").asDouble(Double.POSITIVE_INFINITY));
-            UNet2DConditionConfig config = UNet2DConditionConfig.from(model.config("unet"));
-            float[] initial = initial(layout, golden);
-            Outcome outcome;
-            try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, initial)) {
-                outcome = train(manager, step, golden, config.takesTextAndTime());
-            }
-            double losses = golden.compare("losses", outcome.losses());
-            double norms = golden.compare("grad_norms", outcome.gradientNorms());
-            double adapter = compareFinal(layout, outcome.adapter(), golden);
-            if (golden.worst() > ParityRunner.TRAINING_AND_SAMPLING) {
-                float[] nudged = GoldenCase.nextUp(initial);
-                try (LoraStep step = new LoraStep(manager, config, weights, layout, optimizer, nudged)) {
-                    Outcome other = train(manager, step, golden, config.takesTextAndTime());
-                    golden.remarkSensitivity("every number of the first adapter", outcome.differenceFrom(other));
-                }
-            }
-            return Math.max(Math.max(losses, norms), adapter);
+        Outcome outcome = train(model, golden, false);
+        golden.compare("losses", outcome.losses());
+        if (golden.has("grad_norms")) {
+            golden.compare("grad_norms", outcome.gradientNorms());
+        }
+        outcome.trained().forEach((name, tensor) -> golden.compare(tensor, golden.floats(name)));
+        if (golden.worst() > ParityRunner.TRAINING_AND_SAMPLING) {
+            golden.remarkSensitivity(
+                    "every number that training began from", outcome.differenceFrom(train(model, golden, true)));
         }
     }
 
@@ -80,41 +58,117 @@ final class TrainingCases {
         return golden.has(trained) && Arrays.equals(golden.floats(name), golden.floats(trained));
     }
 
-    private static float[] initial(LoraLayout layout, GoldenCase golden) {
-        float[] flat = new float[layout.size()];
-        for (LoraLayout.Site site : layout.sites().values()) {
-            String name = "init." + site.module() + ".lora.";
-            layout.put(flat, site, golden.floats(name + "down.weight"), golden.floats(name + "up.weight"));
-        }
-        return flat;
-    }
-
-    /** What a training came to. */
-    private record Outcome(float[] losses, float[] gradientNorms, float[] adapter) {
+    /**
+     * What a training came to.
+     *
+     * @param trained by the names of the case
+     */
+    private record Outcome(float[] losses, float[] gradientNorms, Map<String, float[]> trained) {
         double differenceFrom(Outcome other) {
-            double losses = GoldenCase.relativeError(this.losses, other.losses);
-            double norms = GoldenCase.relativeError(gradientNorms, other.gradientNorms);
-            return Math.max(Math.max(losses, norms), GoldenCase.relativeError(adapter, other.adapter));
+            double difference = Math.max(
+                    GoldenCase.relativeError(losses, other.losses),
+                    GoldenCase.relativeError(gradientNorms, other.gradientNorms));
+            for (Map.Entry<String, float[]> tensor : trained.entrySet()) {
+                float[] others = other.trained.getOrDefault(tensor.getKey(), new float[0]);
+                difference = Math.max(difference, GoldenCase.relativeError(tensor.getValue(), others));
+            }
+            return difference;
         }
     }
 
-    private static Outcome train(NDManager manager, LoraStep step, GoldenCase golden, boolean textAndTime) {
-        int steps = golden.meta("steps").asInt();
+    /** @param nudged whether to begin one unit in the last place away */
+    private static Outcome train(StableDiffusion model, GoldenCase golden, boolean nudged) {
+        int steps = golden.tensor("losses").size();
         float[] losses = new float[steps];
         float[] norms = new float[steps];
-        for (int i = 0; i < steps; i++) {
-            try (NDManager scope = manager.newSubManager()) {
-                LoraStep.Result result = step.step(
-                        batch(scope, golden, i, textAndTime), golden.meta("lr").asDouble());
+        double rate = golden.meta("lr").asDouble();
+        try (TrainingStep step = TrainingStep.of(model, method(golden), optimizer(golden.meta()), 0)) {
+            FlatTensors parameters = step.parameters();
+            begin(golden, parameters);
+            if (nudged) {
+                nudge(parameters);
+            }
+            for (int i = 0; i < steps; i++) {
+                int number = i;
+                TrainingStep.Result result = step.step(rate, scope -> batch(scope, model, golden, number));
                 losses[i] = result.loss();
                 norms[i] = result.gradientNorm();
             }
+            Map<String, float[]> trained = new LinkedHashMap<>();
+            for (String name : golden.names()) {
+                if (name.startsWith("final")) {
+                    trained.put(name, parameters.read(parameter(name)).toFloats());
+                }
+            }
+            return new Outcome(losses, norms, trained);
         }
-        return new Outcome(losses, norms, step.adapter());
     }
 
-    static LoraStep.Batch batch(NDManager scope, GoldenCase golden, int step, boolean textAndTime) {
-        NoiseSchedule schedule = SchedulerCases.schedule(golden.meta());
+    private static TrainingMethod method(GoldenCase golden) {
+        JsonNode meta = golden.meta();
+        if (meta.path("full").asBoolean()) {
+            return new TrainingMethod.FullFineTuning(false, null);
+        }
+        if (meta.has("placeholder_ids")) {
+            return new TrainingMethod.TextualInversion(
+                    "<placeholder>",
+                    meta.path("placeholder_ids").size(),
+                    "a", // every vocabulary has it; the case itself says what the rows begin as
+                    TrainingMethod.Templates.OBJECT);
+        }
+        List<String> targets = new ArrayList<>();
+        meta.path("target_modules").forEach(target -> targets.add(target.asText()));
+        LoraConfig config = new LoraConfig(
+                golden.meta("rank").asInt(),
+                golden.meta("alpha").asDouble(),
+                targets.isEmpty() ? LoraConfig.ATTENTION : targets);
+        return new TrainingMethod.Lora(config, golden.has("input_ids"));
+    }
+
+    private static OptimizerConfig optimizer(JsonNode meta) {
+        OptimizerConfig usual = OptimizerConfig.DEFAULT;
+        return new OptimizerConfig(
+                usual.kind(),
+                meta.path("betas").path(0).asDouble(usual.beta1()),
+                meta.path("betas").path(1).asDouble(usual.beta2()),
+                meta.path("eps").asDouble(usual.epsilon()),
+                meta.path("weight_decay").asDouble(usual.weightDecay()),
+                meta.path("max_grad_norm").asDouble(Double.POSITIVE_INFINITY));
+    }
+
+    private static void begin(GoldenCase golden, FlatTensors parameters) {
+        for (String name : golden.names()) {
+            if (name.startsWith("init")) {
+                parameters.set(parameter(name), golden.tensor(name));
+            }
+        }
+    }
+
+    private static void nudge(FlatTensors parameters) {
+        for (ParameterLayout.Slot slot : parameters.layout().slots()) {
+            float[] next = GoldenCase.nextUp(parameters.read(slot.name()).toFloats());
+            long[] shape = slot.shape().stream().mapToLong(Long::longValue).toArray();
+            parameters.set(slot.name(), TensorData.of(next, shape));
+        }
+    }
+
+    /** What the training calls a tensor of the case: init.* or final.*, with or without the component. */
+    private static String parameter(String name) {
+        if (name.endsWith("_embedding")) {
+            return TOKENS;
+        }
+        String tensor = name.substring(name.indexOf('.') + 1);
+        if (tensor.startsWith("text_encoder.")) {
+            return tensor.replace("text_encoder.encoder.", "text_encoder.text_model.encoder.")
+                    .replace(".lora_linear_layer.", ".lora.");
+        }
+        return tensor.startsWith("unet.") ? tensor : "unet." + tensor;
+    }
+
+    /** The inputs of a step, in the order of {@link io.aquatint.diffusion.training.LossGraph}. */
+    static NDArray[] batch(NDManager scope, StableDiffusion model, GoldenCase golden, int step) {
+        NoiseSchedule schedule =
+                golden.meta().has("prediction_type") ? SchedulerCases.schedule(golden.meta()) : model.noiseSchedule();
         float[] timesteps = golden.row("timesteps", step);
         float[] latents = golden.row("latents", step);
         float[] noise = golden.row("noise", step);
@@ -122,11 +176,10 @@ final class TrainingCases {
         int size = latents.length / pictures;
         float[] noisy = new float[latents.length];
         float[] target = new float[latents.length];
-        float[] lossWeights = new float[pictures];
+        float[] weights = new float[pictures];
         for (int picture = 0; picture < pictures; picture++) {
             int timestep = (int) timesteps[picture];
-            double gamma = golden.meta().path("snr_gamma").asDouble(0);
-            lossWeights[picture] = gamma > 0 ? (float) schedule.minSnrWeight(timestep, gamma) : 1;
+            weights[picture] = (float) weight(golden.meta(), schedule, timestep, 2 * picture >= pictures);
             for (int i = picture * size; i < (picture + 1) * size; i++) {
                 noisy[i] = (float) (schedule.signal(timestep) * latents[i] + schedule.noise(timestep) * noise[i]);
                 target[i] = (float) (schedule.targetFromClean(timestep) * latents[i]
@@ -134,44 +187,34 @@ final class TrainingCases {
             }
         }
         Shape shape = rowShape(golden, "latents");
-        NDArray[] conditions = textAndTime
-                ? new NDArray[] {golden.array(scope, "text_embeds." + step), golden.array(scope, "time_ids." + step)}
-                : new NDArray[0];
-        return new LoraStep.Batch(
+        List<NDArray> inputs = new ArrayList<>(List.of(
                 scope.create(noisy, shape),
                 scope.create(target, shape),
                 scope.create(timesteps),
-                scope.create(golden.row("context", step), rowShape(golden, "context")),
-                scope.create(lossWeights),
-                conditions);
+                scope.create(weights)));
+        if (golden.has("input_ids")) {
+            inputs.add(golden.array(scope, "input_ids"));
+        } else {
+            inputs.add(scope.create(golden.row("context", step), rowShape(golden, "context")));
+        }
+        if (model.unetConfig().takesTextAndTime()) {
+            inputs.add(golden.array(scope, "text_embeds." + step));
+            inputs.add(golden.array(scope, "time_ids." + step));
+        }
+        return inputs.toArray(NDArray[]::new);
+    }
+
+    /** @param second whether the picture is in the second half of the batch, where class images are */
+    private static double weight(JsonNode meta, NoiseSchedule schedule, int timestep, boolean second) {
+        double gamma = meta.path("snr_gamma").asDouble(0);
+        double weight = gamma > 0 ? schedule.minSnrWeight(timestep, gamma) : 1;
+        if (!meta.path("prior_preservation").asBoolean()) {
+            return weight;
+        }
+        return 2 * weight * (second ? meta.path("prior_loss_weight").asDouble(1) : 1);
     }
 
     private static Shape rowShape(GoldenCase golden, String name) {
         return new Shape(golden.tensor(name).info().dimensions()).slice(1);
-    }
-
-    /**
-     * Every layer alone and all of them as one vector.
-     *
-     * @return the error of the vector
-     */
-    private static double compareFinal(LoraLayout layout, float[] actual, GoldenCase golden) {
-        float[] expected = new float[layout.size()];
-        for (LoraLayout.Site site : layout.sites().values()) {
-            String name = "final." + site.module() + ".lora.";
-            layout.put(expected, site, golden.floats(name + "down.weight"), golden.floats(name + "up.weight"));
-        }
-        double whole = golden.compare(actual, expected);
-        for (LoraLayout.Site site : layout.sites().values()) {
-            golden.compare(layout.down(actual, site), layout.down(expected, site));
-            golden.compare(layout.up(actual, site), layout.up(expected, site));
-        }
-        return whole;
-    }
-
-    private static List<String> texts(JsonNode list) {
-        List<String> texts = new ArrayList<>();
-        list.forEach(item -> texts.add(item.asText()));
-        return texts;
     }
 }

@@ -62,6 +62,17 @@ public record Picture(int width, int height, byte[] rgb) {
         return new Picture(width, height, rgb);
     }
 
+    /** Left and right exchanged. */
+    public Picture mirrored() {
+        byte[] mirrored = new byte[rgb.length];
+        for (int y = 0; y < height; y++) {
+            for (int x = 0; x < width; x++) {
+                System.arraycopy(rgb, 3 * (y * width + x), mirrored, 3 * (y * width + width - 1 - x), 3);
+            }
+        }
+        return new Picture(width, height, mirrored);
+    }
+
     /** What the autoencoder encodes: [3, height, width], -1 to 1. */
     public float[] toPlanes() {
         int pixels = width * height;

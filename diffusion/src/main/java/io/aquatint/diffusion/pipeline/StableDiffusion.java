@@ -202,6 +202,11 @@ public final class StableDiffusion implements AutoCloseable {
         return unetWeights;
     }
 
+    /** The weights that the UNet has, and their shapes. */
+    public Map<String, List<Long>> unetWeightShapes() {
+        return unet.weightShapes();
+    }
+
     /**
      * Encodes prompts. SD 1.x and 2.x: the text encoder's last state. SDXL: both text encoders' penultimate states, joined,
      * and the second one's pooled and projected state.

@@ -16,6 +16,7 @@ import io.aquatint.diffusion.text.ClipTextModel;
 import io.aquatint.diffusion.text.ClipTokenizer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** A model's tokenizer and text encoder; SDXL has two of them. Their memory is the model's. */
@@ -24,14 +25,21 @@ public final class TextEncoder {
 
     private final String component;
     private final ClipTextConfig config;
+    private final boolean penultimate;
     private final ClipTokenizer tokenizer;
     private final CompiledGraph graph;
     private final Weights weights;
 
     private TextEncoder(
-            String component, ClipTextConfig config, ClipTokenizer tokenizer, CompiledGraph graph, Weights weights) {
+            String component,
+            ClipTextConfig config,
+            boolean penultimate,
+            ClipTokenizer tokenizer,
+            CompiledGraph graph,
+            Weights weights) {
         this.component = component;
         this.config = config;
+        this.penultimate = penultimate;
         this.tokenizer = tokenizer;
         this.graph = graph;
         this.weights = weights;
@@ -50,14 +58,33 @@ public final class TextEncoder {
         CompiledGraph graph = CompiledGraph.compile(manager, graph(config, penultimate));
         ClipTokenizer tokenizer = ClipTokenizer.load(source.tokenizerFolder("tokenizer" + suffix));
         Weights weights = Weights.load(manager, source.weights(component), graph.weightShapes(), UNUSED, precision);
-        return new TextEncoder(component, config, tokenizer, graph, weights);
+        return new TextEncoder(component, config, penultimate, tokenizer, graph, weights);
+    }
+
+    /**
+     * @param context what the UNet takes, [prompts, tokens, hiddenSize]
+     * @param pooled [prompts, hiddenSize or projectionDim]
+     */
+    public record Output(Value context, Value pooled) {}
+
+    /**
+     * Writes the network into a graph, to be trained with others.
+     *
+     * @param inputIds [prompts, tokens], int64
+     */
+    public Output forward(Graph graph, Value inputIds) {
+        return forward(graph, config, penultimate, inputIds);
+    }
+
+    private static Output forward(Graph graph, ClipTextConfig config, boolean penultimate, Value inputIds) {
+        ClipTextModel.Output output = new ClipTextModel(config).forward(graph, inputIds);
+        return new Output(penultimate ? output.penultimateHiddenState() : output.lastHiddenState(), output.pooled());
     }
 
     private static Graph graph(ClipTextConfig config, boolean penultimate) {
         Graph graph = new Graph();
-        ClipTextModel.Output output = new ClipTextModel(config).forward(graph, graph.input("input_ids"));
-        Value state = penultimate ? output.penultimateHiddenState() : output.lastHiddenState();
-        graph.returns(graph.toFloat32(state), graph.toFloat32(output.pooled()));
+        Output output = forward(graph, config, penultimate, graph.input("input_ids"));
+        graph.returns(graph.toFloat32(output.context()), graph.toFloat32(output.pooled()));
         return graph;
     }
 
@@ -79,6 +106,11 @@ public final class TextEncoder {
         return weights;
     }
 
+    /** The weights that the network has, and their shapes. */
+    public Map<String, List<Long>> weightShapes() {
+        return graph.weightShapes();
+    }
+
     /** Other weights of the same network. */
     Weights load(NDManager owner, TensorSource source) {
         return Weights.load(owner, source, graph.weightShapes(), UNUSED, weights.precision());
@@ -86,7 +118,7 @@ public final class TextEncoder {
 
     /** The same network with other weights and another tokenizer, which stay the caller's. */
     TextEncoder with(Weights otherWeights, ClipTokenizer otherTokenizer) {
-        return new TextEncoder(component, config, otherTokenizer, graph, otherWeights);
+        return new TextEncoder(component, config, penultimate, otherTokenizer, graph, otherWeights);
     }
 
     /**

@@ -140,7 +140,8 @@ public final class UNet2DConditionModel {
             }
         }
         if (level < config.blockOutChannels().size() - 1) {
-            Value twice = graph.upsampleNearest(hidden.value()); // [b, c, 2h, 2w]
+            Value twice = graph.upsampleNearestLike(
+                    hidden.value(), skips.element().value()); // [b, c, 2h, 2w], or one less where a side is odd
             hidden = new Features(graph.conv2d("upsamplers.0.conv", twice, channels, channels, 3, 1, 1), channels);
         }
         return hidden;

@@ -20,7 +20,10 @@ import io.aquatint.diffusion.checkpoint.TensorData;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.checkpoint.TextualInversion;
 import io.aquatint.diffusion.graph.CompiledGraph;
+import io.aquatint.diffusion.graph.FlatTensors;
 import io.aquatint.diffusion.graph.Graph;
+import io.aquatint.diffusion.graph.Parameters;
+import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.unet.UNet2DConditionModel;
 import java.nio.file.Path;
@@ -77,18 +80,21 @@ class AdaptedModelTest {
         LoraWeights weak = scaled(lora("b-kohya"), 0.01f);
         LoraConfig config = new LoraConfig(4, 8, LoraConfig.ATTENTION);
         LoraLayout layout = LoraLayout.of(model.source().weights("unet"), config);
-        float[] flat = new float[layout.size()];
-        weak.modules()
-                .forEach((module, pair) ->
-                        layout.put(flat, Objects.requireNonNull(layout.sites().get(module)), pair.down(), pair.up()));
         SafetensorsFile file = SafetensorsFile.open(Golden.path("sd15/cases/unet.safetensors"));
         try (NDManager scope = model.manager().newSubManager();
                 AdaptedModel fused = model.adapted(List.of(new WeightedLora(weak, 1)));
                 CompiledGraph beside = CompiledGraph.compile(scope, besideTheLayers(layout))) {
+            FlatTensors flat = FlatTensors.zeros(scope, layout.parameters());
+            for (LoraLayout.Site site : layout.sites()) {
+                LoraPair pair = Objects.requireNonNull(weak.modules().get(site.module()));
+                flat.set(site.down(), TensorData.of(pair.down(), pair.downShape()));
+                flat.set(site.up(), TensorData.of(pair.up(), pair.upShape()));
+            }
+            Weights weights = Weights.joined(scope, Map.of("unet", model.unetWeights()));
             NDArray sample = Weights.toDevice(scope, file.read("sample"));
             NDArray timestep = Weights.toDevice(scope, file.read("timestep"));
             NDArray context = Weights.toDevice(scope, file.read("context"));
-            float[] expected = beside.run(scope, model.unetWeights(), sample, timestep, context, scope.create(flat))
+            float[] expected = beside.runWithGradients(scope, weights, flat.array(), sample, timestep, context)
                     .get(0)
                     .toFloatArray();
             PromptEmbedding prompts = new PromptEmbedding(context, null);
@@ -102,9 +108,17 @@ class AdaptedModelTest {
     }
 
     private static Graph besideTheLayers(LoraLayout layout) {
-        Graph graph = new Graph(layout.rule());
+        Graph plain = new Graph();
+        Parameters parameters = new Parameters(plain, layout.parameters(), Precision.FP32);
+        Graph graph = plain.with(layout.rule(parameters));
         graph.returns(new UNet2DConditionModel(model.unetConfig())
-                .forward(graph, graph.input("sample"), graph.input("timestep"), graph.input("context"), null, null));
+                .forward(
+                        graph.scope("unet"),
+                        graph.input("sample"),
+                        graph.input("timestep"),
+                        graph.input("context"),
+                        null,
+                        null));
         return graph;
     }
 
