@@ -5,11 +5,11 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 
 /** The pictures of the tests. */
-final class Resources {
+public final class Resources {
     private Resources() {}
 
     /** @param name for example {@code uploads/plain.jpg} */
-    static byte[] image(String name) {
+    public static byte[] image(String name) {
         try (InputStream in = Resources.class.getResourceAsStream("/images/" + name)) {
             return in.readAllBytes();
         } catch (IOException e) {

@@ -1,16 +1,10 @@
 package io.aquatint.ingest.image;
 
-import io.aquatint.events.Crop;
 import io.aquatint.events.PixelSize;
 import io.aquatint.events.RejectionReason;
 import io.aquatint.runtime.store.Sha256;
-import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.HexFormat;
-import javax.imageio.ImageIO;
 
 /**
  * Makes a picture ready for training: upright by its EXIF orientation, RGB, the centre square, resized by Lanczos, as a PNG
@@ -30,39 +24,19 @@ public final class ImagePreparer {
                     RejectionReason.TOO_MANY_BYTES, "%d bytes; %d are allowed".formatted(file.length, limits.bytes()));
         }
         SourceFormat format = SourceFormat.of(file);
-        RgbImage upright = ImageDecoder.decode(file, format, limits).upright(Exif.orientation(file, format));
-        int side = Math.min(upright.width(), upright.height());
-        int left = (upright.width() - side) / 2;
-        int top = (upright.height() - side) / 2;
-        RgbImage result = Lanczos.resize(upright.crop(left, top, side), size, size);
-        byte[] png = png(result);
+        Orientation orientation = Orientation.ofExif(Exif.orientation(file, format));
+        CentreSquare square = ImageDecoder.decode(file, format, orientation, size, limits);
+        RgbImage result = square.resized(size);
+        byte[] png = PngWriter.write(result);
         return new Prepared(
                 png,
                 Sha256.of(png),
                 format.name(),
-                new PixelSize(upright.width(), upright.height()),
+                square.before(),
                 new PixelSize(size, size),
-                new Crop(left, top, side),
+                square.crop(),
                 sharpness(result),
                 perceptualHash(result));
-    }
-
-    private static byte[] png(RgbImage image) {
-        BufferedImage buffered = new BufferedImage(image.width(), image.height(), BufferedImage.TYPE_3BYTE_BGR);
-        int[] samples = new int[image.rgb().length];
-        for (int i = 0; i < samples.length; i++) {
-            samples[i] = image.rgb()[i] & 0xff;
-        }
-        buffered.getRaster().setPixels(0, 0, image.width(), image.height(), samples);
-        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try {
-            if (!ImageIO.write(buffered, "png", bytes)) {
-                throw new IllegalStateException("this Java has no PNG writer");
-            }
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-        return bytes.toByteArray();
     }
 
     /** The variance of the 4-neighbour Laplacian (Pech-Pacheco et al. 2000). */
@@ -87,7 +61,7 @@ public final class ImagePreparer {
     /** The signs of the 8 x 8 lowest frequencies of the 32 x 32 picture's cosine transform against their median. */
     private static String perceptualHash(RgbImage image) {
         int n = 32;
-        double[] luma = Lanczos.resize(image, n, n).luma();
+        double[] luma = Lanczos.resize(image, n).luma();
         double[] low = new double[64];
         for (int v = 0; v < 8; v++) {
             for (int u = 0; u < 8; u++) {

@@ -3,6 +3,9 @@ package io.aquatint.ingest.image;
 import io.aquatint.events.PixelSize;
 import io.aquatint.events.RejectionReason;
 import java.io.ByteArrayOutputStream;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,7 +14,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The segments of a JPEG (ITU-T T.81), and what colours its components are, as libjpeg decides it. */
 final class JpegFile {
-    private static final int START_OF_SCAN = 0xda;
+    private static final VarHandle LONG = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
+
+    static final int START_OF_SCAN = 0xda;
     private static final int END = 0xd9;
     private static final int ADOBE = 0xee;
     private static final byte[] JFIF = {
@@ -22,7 +27,7 @@ final class JpegFile {
     };
 
     /** One segment: its marker, and where it begins and ends; a scan's includes its entropy-coded data. */
-    private record Segment(int marker, int start, int end) {}
+    record Segment(int marker, int start, int end) {}
 
     private final byte[] file;
     private final List<Segment> segments;
@@ -74,6 +79,19 @@ final class JpegFile {
         throw new RejectedImageException(RejectionReason.CORRUPT, "the JPEG has no frame header");
     }
 
+    /** The bytes that it was read from. */
+    byte[] bytes() {
+        return file;
+    }
+
+    List<Segment> segments() {
+        return segments;
+    }
+
+    Segment frame() {
+        return frame;
+    }
+
     int components() {
         return file[frame.start + 9] & 0xff;
     }
@@ -115,7 +133,8 @@ final class JpegFile {
         return null;
     }
 
-    private boolean isRgb() {
+    /** Whether three components are red, green and blue and not YCbCr. */
+    boolean isRgb() {
         if (components() != 3 || segments.stream().anyMatch(this::isJfif)) {
             return false;
         }
@@ -193,13 +212,31 @@ final class JpegFile {
     }
 
     private static int endOfScan(byte[] file, int from) {
-        for (int position = from; position + 1 < file.length; position++) {
+        int position = nextMarkerByte(file, from, file.length);
+        while (position + 1 < file.length) {
             int next = file[position + 1] & 0xff;
-            if ((file[position] & 0xff) == 0xff && next != 0 && next != 0xff && (next < 0xd0 || next > 0xd7)) {
+            if (next != 0 && next != 0xff && (next < 0xd0 || next > 0xd7)) {
                 return position;
             }
+            position = nextMarkerByte(file, position + 1, file.length);
         }
         throw new RejectedImageException(RejectionReason.TRUNCATED, "the JPEG ends within its pixels");
+    }
+
+    /** Where the next 0xff is, or {@code end}. Looks at eight bytes together. */
+    static int nextMarkerByte(byte[] file, int from, int end) {
+        int position = from;
+        while (position + Long.BYTES <= end) {
+            long inverted = ~(long) LONG.get(file, position);
+            if (((inverted - 0x0101010101010101L) & ~inverted & 0x8080808080808080L) != 0) {
+                break;
+            }
+            position += Long.BYTES;
+        }
+        while (position < end && file[position] != (byte) 0xff) {
+            position++;
+        }
+        return position;
     }
 
     private static RejectedImageException unsupported(String detail) {

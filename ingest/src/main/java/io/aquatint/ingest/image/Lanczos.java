@@ -1,77 +1,141 @@
 package io.aquatint.ingest.image;
 
+import java.util.Arrays;
+
 /**
  * Lanczos resampling with a window of 3, widened when shrinking, as Pillow's {@code Image.resize(size, LANCZOS)}: coefficients
  * in fixed point of 22 bits, rows first, then columns, rounded to 8 bits in between.
+ *
+ * <p>Many rows are resized across together, from arrays that each hold one sample of all of them: loops along such arrays, without
+ * branches, are what the JVM makes vector instructions of.
  */
 final class Lanczos {
     private static final int BITS = 22;
+    private static final int HALF = 1 << (BITS - 1);
     private static final double WINDOW = 3;
 
-    /** For each output pixel: where its inputs begin, and their coefficients. */
-    private record Filter(int[] starts, int[][] coefficients) {}
+    /** So many rows are resized across together. */
+    private static final int STRIP = 128;
+
+    /** So many inputs are weighed in one loop; filters are filled up to a multiple of it. */
+    private static final int TAPS = 4;
+
+    /** For each output pixel: where its inputs begin, how many they are, and their coefficients, followed by zeros. */
+    private record Filter(int[] starts, int[] lengths, int[][] coefficients) {
+        int end(int i) {
+            return starts[i] + lengths[i];
+        }
+    }
 
     private Lanczos() {}
 
-    static RgbImage resize(RgbImage image, int width, int height) {
-        Filter columns = filter(image.width(), width);
-        Filter rows = filter(image.height(), height);
-        byte[] between = new byte[3 * width * image.height()];
-        for (int y = 0; y < image.height(); y++) {
-            int row = 3 * y * image.width();
-            for (int x = 0; x < width; x++) {
-                accumulate(
-                        image.rgb(),
-                        row + 3 * columns.starts[x],
-                        3,
-                        columns.coefficients[x],
-                        between,
-                        3 * (y * width + x));
+    /** The whole of a picture that is a square. */
+    static RgbImage resize(RgbImage image, int size) {
+        return resize(image, 0, 0, image.width(), size);
+    }
+
+    /**
+     * A square of a picture, which may begin and end within pixels.
+     *
+     * @param left where it begins, in pixels
+     * @param top where it begins, in pixels
+     * @param side in pixels
+     * @param size the side of the result
+     */
+    static RgbImage resize(RgbImage image, double left, double top, double side, int size) {
+        Filter columns = filter(image.width(), left, side, size);
+        Filter rows = filter(image.height(), top, side, size);
+        int samples = 3 * size;
+        // Rows that are resized across, as far as the next output row may need them.
+        int[][] ring = new int[Arrays.stream(rows.lengths).max().orElseThrow() + STRIP][samples];
+        int[][] strip = new int[3 * image.width()][STRIP];
+        int[] sums = new int[samples];
+        byte[] out = new byte[samples * size];
+        int next = 0;
+        for (int y = 0; y < size; y++) {
+            while (next < rows.end(y)) {
+                int count = Math.min(STRIP, image.height() - next);
+                turn(image, next, count, strip);
+                across(strip, columns, ring, next, count);
+                next += count;
+            }
+            down(ring, rows, y, sums);
+            for (int i = 0; i < samples; i++) {
+                out[samples * y + i] = (byte) sums[i];
             }
         }
-        byte[] out = new byte[3 * width * height];
-        for (int y = 0; y < height; y++) {
-            for (int x = 0; x < width; x++) {
-                accumulate(
-                        between,
-                        3 * (rows.starts[y] * width + x),
-                        3 * width,
-                        rows.coefficients[y],
-                        out,
-                        3 * (y * width + x));
+        return new RgbImage(size, size, out);
+    }
+
+    /** Some rows of the picture, turned so that each sample has an array of all rows. */
+    private static void turn(RgbImage image, int y, int count, int[][] strip) {
+        byte[] rgb = image.rgb();
+        for (int i = 0; i < strip.length; i++) {
+            int[] line = strip[i];
+            int from = y * strip.length + i;
+            for (int row = 0; row < count; row++) {
+                line[row] = rgb[from + row * strip.length] & 0xff;
             }
         }
-        return new RgbImage(width, height, out);
     }
 
-    private static void accumulate(byte[] in, int from, int stride, int[] coefficients, byte[] out, int to) {
-        int red = 1 << (BITS - 1);
-        int green = red;
-        int blue = red;
-        int index = from;
-        for (int coefficient : coefficients) {
-            red += (in[index] & 0xff) * coefficient;
-            green += (in[index + 1] & 0xff) * coefficient;
-            blue += (in[index + 2] & 0xff) * coefficient;
-            index += stride;
+    private static void across(int[][] strip, Filter columns, int[][] ring, int y, int count) {
+        int[] sums = new int[STRIP];
+        for (int x = 0; x < columns.starts.length; x++) {
+            for (int channel = 0; channel < 3; channel++) {
+                Arrays.fill(sums, HALF);
+                weigh(strip, 3 * columns.starts[x] + channel, 3, strip.length, columns.coefficients[x], sums);
+                int to = 3 * x + channel;
+                for (int row = 0; row < count; row++) {
+                    ring[(y + row) % ring.length][to] = sums[row];
+                }
+            }
         }
-        out[to] = clip(red);
-        out[to + 1] = clip(green);
-        out[to + 2] = clip(blue);
     }
 
-    private static byte clip(int value) {
-        return (byte) Math.max(0, Math.min(255, value >> BITS));
+    private static void down(int[][] ring, Filter rows, int y, int[] sums) {
+        Arrays.fill(sums, HALF);
+        weigh(ring, rows.starts[y] % ring.length, 1, ring.length, rows.coefficients[y], sums);
     }
 
-    private static Filter filter(int in, int out) {
-        double scale = (double) in / out;
+    /** Weighs lines, {@code step} apart in a ring of {@code length}, and rounds the sums to 8 bits. */
+    private static void weigh(int[][] lines, int first, int step, int length, int[] coefficients, int[] sums) {
+        for (int k = 0; k < coefficients.length; k += TAPS) {
+            int at = first + k * step;
+            add(
+                    lines[at % length],
+                    lines[(at + step) % length],
+                    lines[(at + 2 * step) % length],
+                    lines[(at + 3 * step) % length],
+                    coefficients[k],
+                    coefficients[k + 1],
+                    coefficients[k + 2],
+                    coefficients[k + 3],
+                    sums);
+        }
+        for (int i = 0; i < sums.length; i++) {
+            int value = sums[i] >> BITS;
+            value &= ~(value >> 31);
+            sums[i] = (value | ((255 - value) >> 31)) & 255;
+        }
+    }
+
+    private static void add(
+            int[] a, int[] b, int[] c, int[] d, int weightA, int weightB, int weightC, int weightD, int[] sums) {
+        for (int i = 0; i < sums.length; i++) {
+            sums[i] += a[i] * weightA + b[i] * weightB + c[i] * weightC + d[i] * weightD;
+        }
+    }
+
+    private static Filter filter(int in, double offset, double span, int out) {
+        double scale = span / out;
         double filterScale = Math.max(scale, 1);
         double support = WINDOW * filterScale;
         int[] starts = new int[out];
+        int[] lengths = new int[out];
         int[][] coefficients = new int[out][];
         for (int i = 0; i < out; i++) {
-            double centre = (i + 0.5) * scale;
+            double centre = offset + (i + 0.5) * scale;
             int start = Math.max(0, (int) (centre - support + 0.5));
             int end = Math.min(in, (int) (centre + support + 0.5));
             double[] weights = new double[end - start];
@@ -81,13 +145,14 @@ final class Lanczos {
                 sum += weights[k];
             }
             starts[i] = start;
-            coefficients[i] = new int[weights.length];
+            lengths[i] = weights.length;
+            coefficients[i] = new int[(weights.length + TAPS - 1) / TAPS * TAPS];
             for (int k = 0; k < weights.length; k++) {
                 double fixed = weights[k] / sum * (1 << BITS);
                 coefficients[i][k] = (int) (fixed < 0 ? fixed - 0.5 : fixed + 0.5);
             }
         }
-        return new Filter(starts, coefficients);
+        return new Filter(starts, lengths, coefficients);
     }
 
     private static double lanczos(double x) {
