@@ -23,6 +23,10 @@ import picocli.CommandLine.ParameterException;
             UploadCommand.class,
             WatchCommand.class,
             PrepareCommand.class,
+            InspectCommand.class,
+            MergeCommand.class,
+            ConvertCommand.class,
+            ResizeCommand.class,
             ParityCommand.class
         })
 public final class Aquatint implements Runnable {
@@ -43,15 +47,23 @@ public final class Aquatint implements Runnable {
     }
 
     static int execute(PrintWriter out, String... arguments) {
+        return execute(out, new PrintWriter(System.err, true, StandardCharsets.UTF_8), arguments);
+    }
+
+    static int execute(PrintWriter out, PrintWriter err, String... arguments) {
         Aquatint aquatint = new Aquatint();
         return new CommandLine(aquatint)
                 .setOut(out)
+                .setErr(err)
                 .setExecutionExceptionHandler((exception, commandLine, parsed) -> {
                     if (aquatint.debug) {
                         exception.printStackTrace(commandLine.getErr());
                     }
                     String message = exception.getMessage();
-                    commandLine.getErr().println("aquatint: " + (message == null ? exception.toString() : message));
+                    commandLine
+                            .getErr()
+                            .println("aquatint: "
+                                    + Printed.withoutControls(message == null ? exception.toString() : message));
                     return 1;
                 })
                 .execute(arguments);
@@ -59,6 +71,14 @@ public final class Aquatint implements Runnable {
 
     public static void main(String[] arguments) {
         System.setProperty("OPT_OUT_TRACKING", "true"); // DJL's
-        System.exit(execute(arguments));
+        int code;
+        try {
+            code = execute(arguments);
+        } catch (OutOfMemoryError e) {
+            System.err.println("aquatint: not enough memory (" + e.getMessage()
+                    + "): give more with AQUATINT_JAVA_OPTIONS=-Xmx4g or the like");
+            code = 1;
+        }
+        System.exit(code);
     }
 }

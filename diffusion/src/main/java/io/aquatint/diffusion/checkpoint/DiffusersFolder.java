@@ -214,7 +214,11 @@ public final class DiffusersFolder implements ModelSource {
     }
 
     private TensorSource storedWeights(String component) {
-        Path folder = componentFolder(component);
+        return weightsIn(componentFolder(component));
+    }
+
+    /** The weights in a component's folder. */
+    static TensorSource weightsIn(Path folder) {
         List<String> files = fileNames(folder);
         for (String variant : List.of("", ".fp16")) {
             for (String stem : STEMS) {

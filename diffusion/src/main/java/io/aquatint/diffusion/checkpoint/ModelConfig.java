@@ -12,6 +12,7 @@ import java.util.List;
 
 /** A {@code config.json}, read with errors that name the file and the key. */
 public final class ModelConfig {
+    private static final int MOST_LAYERS = 1000;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Path path;
@@ -82,11 +83,35 @@ public final class ModelConfig {
 
     /** A whole number that must be there. */
     public int integer(String key) {
-        if (!root.path(key).isIntegralNumber()) {
+        if (!isInteger(root.path(key))) {
             throw new CheckpointException(
                     "%s: %s is %s, but must be a whole number".formatted(path, key, root.path(key)));
         }
         return root.path(key).asInt();
+    }
+
+    private static boolean isInteger(JsonNode node) {
+        return node.isIntegralNumber() && node.canConvertToInt();
+    }
+
+    /** How many layers: a whole number that no network is too large for, whatever a file says. */
+    public int layers(String key, int otherwise) {
+        return checkedLayers(key, integer(key, otherwise));
+    }
+
+    /** {@link #layers} of each block, or one number for all {@code count}. */
+    public List<Integer> layersOfBlocks(String key, int count) {
+        List<Integer> layers = integers(key, count);
+        layers.forEach(number -> checkedLayers(key, number));
+        return layers;
+    }
+
+    private int checkedLayers(String key, int number) {
+        if (number < 0 || number > MOST_LAYERS) {
+            throw new CheckpointException(
+                    "%s: %s is %s, but must be 0 to %d".formatted(path, key, root.path(key), MOST_LAYERS));
+        }
+        return number;
     }
 
     public int integer(String key, int otherwise) {
@@ -97,14 +122,14 @@ public final class ModelConfig {
     public List<Integer> integers(String key, int count) {
         JsonNode node = root.path(key);
         List<Integer> values = new ArrayList<>();
-        if (node.isIntegralNumber()) {
+        if (isInteger(node)) {
             for (int i = 0; i < count; i++) {
                 values.add(node.asInt());
             }
             return values;
         }
         for (JsonNode item : node) {
-            if (!item.isIntegralNumber()) {
+            if (!isInteger(item)) {
                 throw new CheckpointException(
                         "%s: %s has the element %s, which is no whole number".formatted(path, key, item));
             }

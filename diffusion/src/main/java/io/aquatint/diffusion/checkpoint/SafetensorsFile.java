@@ -2,13 +2,18 @@ package io.aquatint.diffusion.checkpoint;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Set;
 
@@ -67,6 +72,34 @@ public final class SafetensorsFile implements TensorSource {
     public TensorData read(String name) {
         SafetensorsHeader.Entry entry = entry(name);
         return new TensorData(entry.info(), bytes(entry));
+    }
+
+    /**
+     * What tools know a file by, in hexadecimal.
+     *
+     * @param file SHA-256 of all of it: its first ten digits are A1111's model hash
+     * @param data SHA-256 of what follows the header, whatever its metadata: the first twelve digits are A1111's hash of a LoRA
+     */
+    public record Hashes(String file, String data) {}
+
+    /** Reads the whole file. */
+    public Hashes hashes() {
+        try (InputStream in = Files.newInputStream(path)) {
+            MessageDigest file = MessageDigest.getInstance("SHA-256");
+            MessageDigest data = MessageDigest.getInstance("SHA-256");
+            file.update(in.readNBytes(Math.toIntExact(header.dataStart())));
+            byte[] piece = new byte[1 << 16];
+            for (int read = in.read(piece); read >= 0; read = in.read(piece)) {
+                file.update(piece, 0, read);
+                data.update(piece, 0, read);
+            }
+            return new Hashes(
+                    HexFormat.of().formatHex(file.digest()), HexFormat.of().formatHex(data.digest()));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("every Java has SHA-256", e);
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + path + ": " + e, e);
+        }
     }
 
     @Override

@@ -90,6 +90,29 @@ public final class TextualInversionFiles {
         return files.get(0);
     }
 
+    /** How the tensors are named. */
+    public enum Form {
+        DIFFUSERS,
+        A1111
+    }
+
+    /** Whether the tensors are named and shaped as those of a word. */
+    static boolean isOne(TensorSource tensors) {
+        Set<String> names = tensors.names();
+        if (names.equals(Set.of(FIRST, SECOND)) || names.equals(Set.of(PARAMETERS))) {
+            return true;
+        }
+        return names.size() == 1
+                && names.stream().allMatch(name -> {
+                    List<Long> shape = tensors.info(name).shape();
+                    return shape.size() == 2 && shape.get(0) <= MOST_VECTORS;
+                });
+    }
+
+    static Form form(TensorSource tensors) {
+        return tensors.names().contains(PARAMETERS) || tensors.names().contains(FIRST) ? Form.A1111 : Form.DIFFUSERS;
+    }
+
     private static Content content(Path file) {
         SafetensorsFile tensors = Pickled.refuseOrOpen(file);
         Set<String> names = tensors.names();

@@ -94,6 +94,15 @@ public final class Weights implements AutoCloseable {
         return new Weights(manager, arrays, precision);
     }
 
+    /**
+     * Checks what a network names against a file, as {@link #load} does.
+     *
+     * @throws CheckpointException if the file lacks any, has others or has any in another shape; the message names all of them
+     */
+    public static void verify(TensorSource source, Map<String, List<Long>> shapes, Set<String> ignored) {
+        check(source, shapes.keySet(), shapes, ignored);
+    }
+
     private static void check(
             TensorSource source, Collection<String> names, Map<String, List<Long>> shapes, Set<String> ignored) {
         Set<String> needed = Set.copyOf(names);

@@ -135,20 +135,20 @@ public final class StableDiffusion implements AutoCloseable {
         }
     }
 
-    private static Graph encoderGraph(AutoencoderKlConfig config) {
+    static Graph encoderGraph(AutoencoderKlConfig config) {
         Graph graph = new Graph();
         AutoencoderKl.Moments moments = new AutoencoderKl(config).encode(graph, graph.input("image"));
         graph.returns(moments.mean(), moments.logvar());
         return graph;
     }
 
-    private static Graph decoderGraph(AutoencoderKlConfig config) {
+    static Graph decoderGraph(AutoencoderKlConfig config) {
         Graph graph = new Graph();
         graph.returns(new AutoencoderKl(config).decode(graph, graph.input("latent")));
         return graph;
     }
 
-    private static Graph unetGraph(UNet2DConditionConfig config, Precision precision) {
+    static Graph unetGraph(UNet2DConditionConfig config, Precision precision) {
         Graph graph = new Graph();
         Value sample = graph.to(graph.input("sample"), precision);
         Value timestep = graph.input("timestep");

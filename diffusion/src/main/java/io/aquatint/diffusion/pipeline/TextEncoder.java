@@ -21,7 +21,7 @@ import java.util.Set;
 
 /** A model's tokenizer and text encoder; SDXL has two of them. Their memory is the model's. */
 public final class TextEncoder {
-    private static final Set<String> UNUSED = Set.of("text_model.embeddings.position_ids");
+    static final Set<String> UNUSED = Set.of("text_model.embeddings.position_ids");
 
     private final String component;
     private final ClipTextConfig config;
@@ -81,7 +81,7 @@ public final class TextEncoder {
         return new Output(penultimate ? output.penultimateHiddenState() : output.lastHiddenState(), output.pooled());
     }
 
-    private static Graph graph(ClipTextConfig config, boolean penultimate) {
+    static Graph graph(ClipTextConfig config, boolean penultimate) {
         Graph graph = new Graph();
         Output output = forward(graph, config, penultimate, graph.input("input_ids"));
         graph.returns(graph.toFloat32(output.context()), graph.toFloat32(output.pooled()));

@@ -37,7 +37,7 @@ public record ClipTextConfig(
                 json.integer("hidden_size"),
                 json.integer("intermediate_size", 2048),
                 json.integer("projection_dim", 512),
-                json.integer("num_hidden_layers"),
+                json.layers("num_hidden_layers", 12),
                 json.integer("num_attention_heads"),
                 json.integer("max_position_embeddings", 77),
                 json.number("layer_norm_eps", 1e-5),

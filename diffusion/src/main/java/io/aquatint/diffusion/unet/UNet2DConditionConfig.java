@@ -96,11 +96,11 @@ public record UNet2DConditionConfig(
             throw json.unsupported("mid_block_type");
         }
         List<Integer> transformerLayers = json.has("transformer_layers_per_block")
-                ? json.integers("transformer_layers_per_block", levels)
+                ? json.layersOfBlocks("transformer_layers_per_block", levels)
                 : Collections.nCopies(levels, 1);
         List<Integer> upTransformerLayers;
         if (json.has("reverse_transformer_layers_per_block")) {
-            upTransformerLayers = json.integers("reverse_transformer_layers_per_block", levels);
+            upTransformerLayers = json.layersOfBlocks("reverse_transformer_layers_per_block", levels);
         } else {
             upTransformerLayers = new ArrayList<>(transformerLayers);
             Collections.reverse(upTransformerLayers);
@@ -112,7 +112,7 @@ public record UNet2DConditionConfig(
                 down.stream().map(CROSS_DOWN::equals).toList(),
                 up.stream().map(CROSS_UP::equals).toList(),
                 mid.equals("UNetMidBlock2DCrossAttn"),
-                json.integers("layers_per_block", levels),
+                json.layersOfBlocks("layers_per_block", levels),
                 json.integers("attention_head_dim", levels),
                 transformerLayers,
                 upTransformerLayers,

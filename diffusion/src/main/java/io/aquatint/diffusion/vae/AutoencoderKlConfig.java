@@ -43,7 +43,7 @@ public record AutoencoderKlConfig(
                 json.integer("out_channels", 3),
                 json.integer("latent_channels", 4),
                 json.integers("block_out_channels", json.size("down_block_types")),
-                json.integer("layers_per_block", 1),
+                json.layers("layers_per_block", 1),
                 json.integer("norm_num_groups", 32),
                 json.flag("mid_block_add_attention", true),
                 json.flag("use_quant_conv", true),
