@@ -46,16 +46,7 @@ public final class TextToImage {
     public static List<Picture> generate(
             StableDiffusion model, AdaptedModel adapted, List<GenerationRequest> batch, IntConsumer afterStep) {
         try (NDManager scope = model.manager().newSubManager()) {
-            List<Noise> noises =
-                    batch.stream().map(request -> new Noise(request.seed())).toList();
-            NDArray initial = draw(scope, noises, latentShape(model, batch.get(0)));
-            NDArray latents = denoise(
-                    model,
-                    adapted,
-                    batch,
-                    initial,
-                    (outputs, shape) -> draw(outputs, noises, shape.slice(1)),
-                    afterStep);
+            NDArray latents = latents(scope, model, adapted, batch, afterStep);
             List<Picture> pictures = new ArrayList<>();
             for (int i = 0; i < batch.size(); i++) {
                 try (NDManager step = scope.newSubManager()) {
@@ -67,6 +58,21 @@ public final class TextToImage {
                 }
             }
             return pictures;
+        }
+    }
+
+    /** The scaled latents of a batch, [b, latentChannels, height / factor, width / factor]. */
+    static NDArray latents(
+            NDManager outputs,
+            StableDiffusion model,
+            AdaptedModel adapted,
+            List<GenerationRequest> batch,
+            IntConsumer afterStep) {
+        List<Noise> noises =
+                batch.stream().map(request -> new Noise(request.seed())).toList();
+        try (NDArray initial = draw(outputs, noises, latentShape(model, batch.get(0)))) {
+            SamplingPlan.NoiseSource fresh = (scope, shape) -> draw(scope, noises, shape.slice(1));
+            return denoise(model, adapted, batch, initial, fresh, afterStep);
         }
     }
 

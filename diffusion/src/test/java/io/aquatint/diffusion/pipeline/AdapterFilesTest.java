@@ -222,8 +222,7 @@ class AdapterFilesTest {
                 new GenerationRequest("a photo of sks dog", "blurry", 3, 3, 5, size, size, Sampler.Kind.DDIM);
         try (NDManager scope = model.manager().newSubManager();
                 AdaptedModel adapted = model.adapted(adapters)) {
-            NDArray noise = TextToImage.initialNoise(scope, model, request);
-            NDArray latent = TextToImage.denoise(model, adapted, request, noise);
+            NDArray latent = TextToImage.latents(scope, model, adapted, List.of(request), step -> {});
             return TextToImage.decode(scope, model, latent).toFloatArray();
         }
     }
