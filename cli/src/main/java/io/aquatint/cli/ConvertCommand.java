@@ -32,12 +32,13 @@ import picocli.CommandLine.Spec;
             "",
             "  LoRA               diffusers, peft, kohya (a1111, comfyui: the same)",
             "  textual inversion  diffusers, a1111 (comfyui: the same)",
-            "  base model         diffusers (a folder), single-file (what A1111, ComfyUI and kohya's scripts read)",
+            "  base model         diffusers (a folder), single-file (what A1111, ComfyUI",
+            "                     and kohya read)",
             "",
             "A base model is written one tensor at a time, whatever its size.",
             "",
-            "  aquatint convert pytorch_lora_weights.safetensors --to kohya -o cat.safetensors",
-            "  aquatint convert stable-diffusion-v1-5/ --to single-file --dtype fp16 -o sd15.safetensors"
+            "  aquatint convert pytorch_lora_weights.safetensors --to kohya -o c.safetensors",
+            "  aquatint convert sd15/ --to single-file --dtype fp16 -o sd15.safetensors"
         },
         mixinStandardHelpOptions = true)
 final class ConvertCommand implements Callable<Integer> {

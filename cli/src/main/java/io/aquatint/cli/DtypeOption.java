@@ -13,7 +13,7 @@ final class DtypeOption {
             names = "--dtype",
             paramLabel = "TYPE",
             converter = Converter.class,
-            description = "The element type to write: fp32, fp16 or bf16.")
+            description = "The element type to write: fp32, fp16 or bf16; else as it was.")
     private @Nullable DType dtype;
 
     /** Null where none was asked for. */

@@ -17,10 +17,12 @@ import picocli.CommandLine.Spec;
         description = "Show what is in a safetensors file or a model folder.",
         footer = {
             "",
-            "Tells base models (diffusers folders, single files), networks, LoRAs (diffusers, PEFT, kohya), textual",
-            "inversions and training states apart, and shows the architecture, ranks, alphas, layers, strength of each",
-            "block, element types, metadata and hashes. A base model's tensors are held against its configs.",
-            "Pickled files (.ckpt, .pt, .bin) are never read. The exit code is 1 for a file that is broken."
+            "Tells base models (diffusers folders, single files), networks, LoRAs",
+            "(diffusers, PEFT, kohya), textual inversions and training states apart. Shows",
+            "the architecture, ranks, alphas, layers, the strength of each block, element",
+            "types, metadata and hashes, and holds a base model's tensors against its",
+            "configs. Pickled files (.ckpt, .pt, .bin) are never read. The exit code is 1",
+            "for a file that is broken."
         },
         mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {

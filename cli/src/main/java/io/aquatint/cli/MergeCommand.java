@@ -4,6 +4,7 @@ import io.aquatint.diffusion.adapter.BakedAdapters;
 import io.aquatint.diffusion.adapter.LoraArithmetic;
 import io.aquatint.diffusion.adapter.LoraArithmetic.Summand;
 import io.aquatint.diffusion.adapter.RankRule;
+import io.aquatint.diffusion.checkpoint.Contents;
 import io.aquatint.diffusion.checkpoint.DType;
 import io.aquatint.diffusion.checkpoint.LoraFile;
 import io.aquatint.diffusion.checkpoint.LoraForm;
@@ -32,13 +33,15 @@ import picocli.CommandLine.Spec;
         description = "Make one LoRA of several, or put LoRAs into a base model.",
         footer = {
             "",
-            "Without --base the result is a LoRA that changes every weight by exactly the sum: ranks add up, in fp32 unless",
-            "--dtype says otherwise. --rank or --energy bring it down by singular values, and what is lost is printed.",
-            "With --base the result is a base model that needs no LoRA any more: sums are taken in fp32 and rounded once,",
-            "to what the base has or to --dtype.",
+            "Without --base the result is a LoRA that changes every weight by exactly the",
+            "sum: ranks add up, in fp32 unless --dtype says otherwise. --rank or --energy",
+            "bring it down by singular values, and what is lost is printed.",
+            "With --base the result is a base model that needs no LoRA any more: sums are",
+            "taken in fp32 and rounded once, to what the base has or to --dtype. A folder",
+            "with networks of a full fine-tuning takes the place of those of the base.",
             "",
             "  aquatint merge style.safetensors:0.7 cat.safetensors -o both.safetensors",
-            "  aquatint merge cat.safetensors:0.8 --base stable-diffusion-v1-5/ -o cat-model.safetensors"
+            "  aquatint merge cat.safetensors:0.8 --base sd15/ -o cat-model.safetensors"
         },
         mixinStandardHelpOptions = true)
 final class MergeCommand implements Callable<Integer> {
@@ -89,19 +92,16 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() {
         RankRule rule = rule();
         checkForm(rule);
-        List<LoraFile> loras = new ArrayList<>();
-        List<Summand> summands = new ArrayList<>();
-        for (WeightedFile file : files) {
-            LoraFile lora = LoraFormats.open(file.path());
-            loras.add(lora);
-            summands.add(new Summand(lora.path().toString(), lora.weights(), file.weight()));
-        }
         if (base == null) {
-            mergeLoras(loras, summands, rule);
+            mergeLoras(rule);
         } else {
-            bake(base, summands);
+            bake(base);
         }
         return 0;
+    }
+
+    private static Summand summand(LoraFile lora, WeightedFile file) {
+        return new Summand(lora.path().toString(), lora.weights(), file.weight());
     }
 
     private @Nullable RankRule rule() {
@@ -134,8 +134,15 @@ final class MergeCommand implements Callable<Integer> {
         return new ParameterException(spec.commandLine(), message);
     }
 
-    private void mergeLoras(List<LoraFile> loras, List<Summand> summands, @Nullable RankRule rule) {
+    private void mergeLoras(@Nullable RankRule rule) {
         PrintWriter out = spec.commandLine().getOut();
+        List<LoraFile> loras = new ArrayList<>();
+        List<Summand> summands = new ArrayList<>();
+        for (WeightedFile file : files) {
+            LoraFile lora = LoraFormats.open(file.path());
+            loras.add(lora);
+            summands.add(summand(lora, file));
+        }
         List<LoraWeights> sum = LoraArithmetic.sum(summands);
         List<LoraWeights> merged = rule == null ? sum : RankOptions.resize(out, sum, rule);
         LoraForm wanted = Optional.ofNullable(form)
@@ -148,8 +155,20 @@ final class MergeCommand implements Callable<Integer> {
         new LoraOutput(output, wanted, type).write(out, merged, loras.get(0), Map.of("modelspec.merged_from", from));
     }
 
-    private void bake(Path path, List<Summand> summands) {
+    private void bake(Path path) {
         ModelSource model = config == null ? ModelSource.open(path) : ModelSource.open(path, config);
+        List<Summand> summands = new ArrayList<>();
+        for (WeightedFile file : files) {
+            Contents contents = Contents.of(file.path());
+            if (contents instanceof Contents.Networks networks) {
+                if (file.weight() != 1) {
+                    throw wrong(file.path() + " has whole networks, which have no weight");
+                }
+                model = model.replacing(networks.parts().tensors());
+            } else {
+                summands.add(summand(LoraFormats.open(file.path()), file));
+            }
+        }
         ModelSource baked = BakedAdapters.bake(model, summands, dtype.get());
         ModelOutput.of(output, form)
                 .write(spec.commandLine().getOut(), spec.commandLine().getErr(), baked);

@@ -22,8 +22,9 @@ import picocli.CommandLine.Spec;
         description = "Bring a LoRA to a lower rank.",
         footer = {
             "",
-            "Each layer's change keeps its largest singular values, which is the best that its rank can do. What is lost is",
-            "printed: the Frobenius norm of the difference by that of the change. The form stays; see 'aquatint convert'."
+            "Each layer's change keeps its largest singular values, which is the best that",
+            "its rank can do. What is lost is printed: the Frobenius norm of the difference",
+            "by that of the change. The form stays; see 'aquatint convert'."
         },
         mixinStandardHelpOptions = true)
 final class ResizeCommand implements Callable<Integer> {

@@ -204,6 +204,34 @@ class LocalFilesTest {
         sameTensors(ModelSource.open(again), ModelSource.open(baked));
     }
 
+    @Test
+    void networksOfAFullFineTuningTakeTheirPlaceInABase() throws IOException {
+        Path result = Files.createDirectories(folder.resolve("result/unet"));
+        TensorSource unet = ModelSource.open(base).weights("unet");
+        Map<String, TensorData> tuned = new TreeMap<>();
+        for (String name : unet.names()) {
+            tuned.put(
+                    name,
+                    TensorData.of(
+                            new float[unet.read(name).size()], unet.info(name).dimensions()));
+        }
+        SafetensorsWriter.write(result.resolve("diffusion_pytorch_model.safetensors"), tuned, Map.of());
+        Path out = folder.resolve("whole");
+        succeeds("merge", result.getParent(), "--base", base, "-o", out);
+        assertThat(ModelSource.open(out).weights("unet").read("conv_in.weight").toFloats())
+                .containsOnly(0);
+        assertThat(ModelSource.open(out).weights("vae").read("quant_conv.weight"))
+                .isEqualTo(ModelSource.open(base).weights("vae").read("quant_conv.weight"));
+        assertThat(run("merge", result.getParent() + ":0.5", "--base", base, "-o", folder.resolve("no")))
+                .isEqualTo(2);
+
+        tuned.remove("conv_in.weight");
+        SafetensorsWriter.write(result.resolve("diffusion_pytorch_model.safetensors"), tuned, Map.of());
+        assertThat(run("merge", result.getParent(), "--base", base, "-o", folder.resolve("no")))
+                .isEqualTo(1);
+        assertOneLine(result.toString(), "it lacks conv_in.weight");
+    }
+
     private static void sameTensors(ModelSource actual, ModelSource expected) {
         for (String component : List.of("unet", "vae", "text_encoder")) {
             TensorSource weights = expected.weights(component);

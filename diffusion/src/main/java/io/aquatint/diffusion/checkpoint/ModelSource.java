@@ -2,6 +2,7 @@ package io.aquatint.diffusion.checkpoint;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.function.Function;
 
 /**
@@ -39,6 +40,22 @@ public interface ModelSource {
     /** The same model with other weights, each made when it is read; {@code change} gives what becomes of a component's. */
     default ModelSource changed(Function<String, TensorChange> change) {
         return new ChangedModel(this, change);
+    }
+
+    /**
+     * The same model with other networks in place of some of its own, with its own configs.
+     *
+     * @param networks by their folders in diffusers layout
+     * @throws CheckpointException if the model has none of a name
+     */
+    default ModelSource replacing(Map<String, TensorSource> networks) {
+        networks.forEach((component, weights) -> {
+            if (!has(component)) {
+                throw new CheckpointException("%s: %s has no %s that it could be put in place of"
+                        .formatted(weights.describe(), path(), component));
+            }
+        });
+        return new ReplacedNetworks(this, Map.copyOf(networks));
     }
 
     Path path();
