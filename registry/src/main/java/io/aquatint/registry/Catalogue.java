@@ -63,8 +63,12 @@ final class Catalogue {
         lineage(event.data().trainingId()).take(event.data());
     }
 
+    /** Takes a version as it was made or as it was scored later, of which the one with more scores counts. */
     synchronized void takeVersion(Event<ModelVersion> event) {
-        versions.put(event.data().modelId(), event.data());
+        versions.merge(
+                event.data().modelId(),
+                event.data(),
+                (old, now) -> now.scores().size() >= old.scores().size() ? now : old);
     }
 
     synchronized void takeModel(Event<ModelEvent> event) {
@@ -87,6 +91,15 @@ final class Catalogue {
                 .filter(entry -> entry.getValue().scored()
                         || !now.isBefore(completedAt(entry.getKey()).plus(scoreWait)))
                 .flatMap(entry -> entry.getValue().draft(completedAt(entry.getKey())).stream())
+                .toList();
+    }
+
+    /** The versions of whose checkpoints some were scored after the version was made, with these scores too. */
+    synchronized List<ModelVersion> scoredLater() {
+        return versions.values().stream()
+                .filter(version -> lineages.containsKey(version.trainingId()))
+                .flatMap(version ->
+                        Versions.withMore(version, lineage(version.trainingId()).scores()).stream())
                 .toList();
     }
 

@@ -68,6 +68,11 @@ final class Lineage {
         }
     }
 
+    /** The scores of all checkpoints that have any, the earliest first. */
+    List<ModelScores> scores() {
+        return scores.values().stream().map(Lineage::scores).toList();
+    }
+
     /** True when the request is known and the training is done: a version can be made. */
     boolean complete() {
         return request != null && completed != null;
@@ -121,7 +126,7 @@ final class Lineage {
                 wanted.spec(),
                 wanted.images(),
                 wanted.heldOut(),
-                scores.values().stream().map(Lineage::scores).toList(),
+                scores(),
                 checkpoints.values().stream().map(Lineage::checkpoint).toList(),
                 List.of(),
                 createdAt);

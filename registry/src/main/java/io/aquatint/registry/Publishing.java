@@ -57,6 +57,9 @@ final class Publishing {
                 publish(draft, now);
             }
         }
+        catalogue
+                .scoredLater()
+                .forEach(version -> publish("scores:" + version.scores().size(), version, now));
         catalogue.unannounced().forEach(version -> announce(version, now));
     }
 
@@ -77,7 +80,13 @@ final class Publishing {
             postpone(draft, now.plus(PAUSE), e);
             return;
         }
-        var event = Event.of("model.version:" + version.modelId(), SOURCE, now, version.modelId(), version);
+        publish("", version, now);
+    }
+
+    /** @param state what sets the event apart from the version's first */
+    private void publish(String state, ModelVersion version, Instant now) {
+        String id = "model.version:" + version.modelId() + (state.isEmpty() ? "" : ":" + state);
+        var event = Event.of(id, SOURCE, now, version.modelId(), version);
         outlet.version(event);
         catalogue.takeVersion(event);
     }

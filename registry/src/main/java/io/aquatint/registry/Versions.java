@@ -4,6 +4,9 @@ import io.aquatint.events.Artifact;
 import io.aquatint.events.ModelScores;
 import io.aquatint.events.ModelVersion;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /** What a version does not say of itself. */
@@ -12,6 +15,20 @@ final class Versions {
 
     /** The same version with other files. */
     static ModelVersion with(ModelVersion version, List<Artifact> artifacts) {
+        return with(version, version.scores(), artifacts);
+    }
+
+    /** The same version with scores that it has not; empty if it has them all. */
+    static Optional<ModelVersion> withMore(ModelVersion version, List<ModelScores> scores) {
+        Map<Integer, ModelScores> all = new TreeMap<>();
+        scores.forEach(score -> all.put(score.step(), score));
+        version.scores().forEach(score -> all.put(score.step(), score));
+        return all.size() == version.scores().size()
+                ? Optional.empty()
+                : Optional.of(with(version, List.copyOf(all.values()), version.artifacts()));
+    }
+
+    private static ModelVersion with(ModelVersion version, List<ModelScores> scores, List<Artifact> artifacts) {
         return new ModelVersion(
                 version.modelId(),
                 version.dataset(),
@@ -22,7 +39,7 @@ final class Versions {
                 version.spec(),
                 version.images(),
                 version.heldOut(),
-                version.scores(),
+                scores,
                 version.checkpoints(),
                 artifacts,
                 version.createdAt());

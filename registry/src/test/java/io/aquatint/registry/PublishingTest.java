@@ -71,12 +71,15 @@ class PublishingTest {
             event.accept(catalogue);
             publishing.publishDue(SOON);
         }
-        assertThat(versions).singleElement().satisfies(event -> {
-            assertThat(event.id()).isEqualTo("model.version:cats/3");
+        assertThat(versions)
+                .filteredOn(event -> event.id().equals("model.version:cats/3"))
+                .hasSize(1);
+        assertThat(versions).allSatisfy(event -> {
             assertThat(event.subject()).isEqualTo("cats/3");
             assertThat(event.data().artifacts()).isEqualTo(expected.artifacts());
             assertThat(event.data().createdAt()).isEqualTo(expected.createdAt());
         });
+        assertThat(versions.get(versions.size() - 1).data().scores()).isEqualTo(expected.scores());
         assertThat(announced).singleElement().extracting(Event::id).isEqualTo("model.ready:cats/3");
     }
 
@@ -118,6 +121,33 @@ class PublishingTest {
         assertThat(versions).hasSize(1);
         assertThat(announced).singleElement().satisfies(event -> assertThat(((ModelReady) event.data()).scores())
                 .isNull());
+    }
+
+    @Test
+    void aScoreThatComesAfterTheVersionIsAddedToItOnce() {
+        take(training.unscored());
+        publishing.publishDue(FinishedTraining.DONE.plus(WAIT));
+        Event<ModelVersion> first = versions.get(0);
+        take(training.events());
+        publishing.publishDue(FinishedTraining.DONE.plus(WAIT));
+        publishing.publishDue(FinishedTraining.DONE.plus(WAIT));
+
+        assertThat(versions).hasSize(2);
+        ModelVersion scored = versions.get(1).data();
+        assertThat(versions.get(1).id()).startsWith("model.version:cats/3:scores:");
+        assertThat(scored.scores()).contains(new ModelScores(200, 0.8, 0.5));
+        assertThat(scored.artifacts()).isEqualTo(first.data().artifacts());
+        assertThat(scored.step()).isEqualTo(first.data().step());
+        assertThat(announced).as("a model is ready once").hasSize(1);
+
+        restart();
+        catalogue.takeVersion(versions.get(1));
+        catalogue.takeVersion(first);
+        catalogue.takeModel(announced.get(0));
+        publishing.publishDue(SOON);
+        assertThat(versions)
+                .as("nothing is taken away where the events of its training are gone")
+                .hasSize(2);
     }
 
     @Test
