@@ -156,8 +156,7 @@ public final class LoraLayout {
                 Value down = pairs.get(graph, site.down());
                 Value up = pairs.get(graph, site.up());
                 Value low = graph.op("torch.linear(%s, %s, None)", input, down); // [..., rank]
-                Value change = graph.op("torch.linear(%s, %s, None)", low, up); // [..., out]
-                return Optional.of(graph.op("torch.add(%s, %s, alpha=%s)", output, change, config.scale()));
+                return Optional.of(graph.addMatMul(output, low, up, site.out(), config.rank(), config.scale()));
             }
         };
     }

@@ -25,6 +25,9 @@ import org.slf4j.LoggerFactory;
 final class CudaGraph implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CudaGraph.class);
 
+    /** A system property: {@code false} launches everything piece by piece. */
+    static final String SWITCH = "aquatint.cudaGraphs";
+
     /** Other threads may allocate meanwhile. */
     private static final int RELAXED = 2;
 
@@ -114,7 +117,7 @@ final class CudaGraph implements AutoCloseable {
 
         /** None where nothing can be recorded. */
         static Optional<Pool> on(Device device) {
-            if (!device.isGpu()) {
+            if (!device.isGpu() || !Boolean.parseBoolean(System.getProperty(SWITCH, "true"))) {
                 return Optional.empty();
             }
             Symbols symbols = Lazy.SYMBOLS;

@@ -100,6 +100,14 @@ public final class Graph {
         return rule.linear(this, prefix + name, x, y).orElse(y);
     }
 
+    /** y + scale x Wᵀ as one operation: y [..., out], x [..., in], W [out, in]. */
+    public Value addMatMul(Value y, Value x, Value weight, int out, int in, double scale) {
+        Value sum = op(
+                "torch.addmm(torch.reshape(%s, [-1, %s]), torch.reshape(%s, [-1, %s]), torch.t(%s), beta=1, alpha=%s)",
+                y, out, x, in, weight, scale);
+        return op("torch.view_as(%s, %s)", sum, y);
+    }
+
     /** A square convolution with a bias, from {@code in} to {@code out} channels, zero padding on all sides. */
     public Value conv2d(String name, Value x, int in, int out, int kernel, int stride, int padding) {
         return op(

@@ -102,12 +102,13 @@ public final class FineTuning implements AutoCloseable {
             throw new IllegalStateException("all %d steps are done".formatted(config.steps()));
         }
         double rate = learningRates.at(step);
-        for (int part = 0; part < config.accumulation(); part++) {
-            long number = (long) step * config.accumulation() + part;
-            training.accumulate(config.accumulation(), scope -> data.batch(scope, number));
-        }
         boolean mayGoOn = training.mayGoOn();
-        TrainingStep.Result result = training.update(rate);
+        long first = (long) step * config.accumulation();
+        TrainingStep.Result result = training.step(
+                rate,
+                config.accumulation(),
+                (scope, part) -> data.batch(scope, first + part),
+                () -> data.prepare(first + config.accumulation()));
         step++;
         if (!Float.isFinite(result.loss()) || !result.updated() && !mayGoOn) {
             throw new TrainingDivergedException(step, result.loss(), result.gradientNorm());

@@ -60,14 +60,13 @@ final class OptimizerUpdate implements AutoCloseable {
         Value follow = graph.input("follow");
         Map<String, Value> states = new LinkedHashMap<>();
         state.keySet().forEach(name -> states.put(name, graph.input(name)));
-        Value norm = graph.mul(graph.op("torch.linalg_vector_norm(%s, 2)", gradient), unscale);
+        Value norm = graph.mul(graph.op("torch.linalg_vector_norm(%s, 2, None, False, dtype=6)", gradient), unscale);
         Value factor = unscale;
         if (Double.isFinite(config.maxGradientNorm())) {
             Value longest = graph.op("torch.full_like(%s, %s)", norm, config.maxGradientNorm());
             Value shorten = graph.op("torch.clamp(torch.div(%s, torch.add(%s, 1e-06)), None, 1.0)", longest, norm);
             factor = graph.mul(unscale, shorten);
         }
-        graph.op("torch.mul_(%s, %s)", gradient, factor);
         Value finite = graph.toFloat32(graph.op("torch.isfinite(%s)", norm)); // 1 or 0
         Value step = graph.op("torch.add_(%s, %s)", named(states, "step"), finite);
         Value updated = rule.write(graph, parameters, gradient, name -> named(states, name), step, rate, finite);
@@ -85,26 +84,31 @@ final class OptimizerUpdate implements AutoCloseable {
     }
 
     /**
-     * Updates the parameters.
+     * The numbers of one update, in the order in which {@link #apply} takes them.
      *
-     * @param gradient is used up
      * @param unscale what the gradient is to be multiplied by before all else
      * @param updatesBefore how many updates there were
+     */
+    NDArray[] numbers(NDManager scope, double unscale, double learningRate, long updatesBefore) {
+        return new NDArray[] {
+            scope.create((float) unscale),
+            scope.create((float) learningRate),
+            scope.create((float) (1 - averageDecay(updatesBefore)))
+        };
+    }
+
+    /**
+     * Updates the parameters.
+     *
+     * @param outputs owns the result
+     * @param gradient is used up
      * @return the gradient's norm before clipping
      */
-    float apply(NDArray parameters, NDArray gradient, double unscale, double learningRate, long updatesBefore) {
-        try (NDManager scope = manager.newSubManager()) {
-            List<NDArray> inputs = new ArrayList<>(List.of(
-                    parameters,
-                    gradient,
-                    scope.create((float) unscale),
-                    scope.create((float) learningRate),
-                    scope.create((float) (1 - averageDecay(updatesBefore)))));
-            inputs.addAll(state.values());
-            return update.run(scope, none, inputs.toArray(NDArray[]::new))
-                    .get(0)
-                    .getFloat();
-        }
+    NDArray apply(NDManager outputs, NDArray parameters, NDArray gradient, NDArray... numbers) {
+        List<NDArray> inputs = new ArrayList<>(List.of(parameters, gradient));
+        inputs.addAll(List.of(numbers));
+        inputs.addAll(state.values());
+        return update.run(outputs, none, inputs.toArray(NDArray[]::new)).get(0);
     }
 
     /** As diffusers' EMAModel without its warm-up: the first average is the first value. */

@@ -13,7 +13,9 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The batches of a training. Latents, and text where it does not change, are computed once, at the start; what is random in a
@@ -29,6 +31,7 @@ final class TrainingData {
     private final boolean changesText;
     private final int tokens;
     private final Map<String, Text> texts = new HashMap<>();
+    private @Nullable Rows prepared;
 
     /** A picture's latent distribution, already scaled, as it is and (where pictures are flipped) mirrored. */
     private record Example(List<Latent> latents, List<String> captions, TimeIds sizes) {}
@@ -125,9 +128,21 @@ final class TrainingData {
      * @param number from 0
      */
     NDArray[] batch(NDManager scope, long number) {
+        prepare(number);
+        return Objects.requireNonNull(prepared).inputs(scope);
+    }
+
+    /** Draws a batch, unless it is drawn: what {@link #batch} of the same number does not have to do then. */
+    void prepare(long number) {
+        if (prepared == null || prepared.number != number) {
+            prepared = rows(number);
+        }
+    }
+
+    private Rows rows(long number) {
         SplittableRandom random = new SplittableRandom(BatchOrder.mix(config.seed(), number));
         BatchOrder.Batch pictures = order.batch(number);
-        Rows rows = new Rows();
+        Rows rows = new Rows(number);
         for (int index : pictures.examples()) {
             rows.add(buckets.get(pictures.bucket()).get(index), 1, random);
         }
@@ -137,11 +152,12 @@ final class TrainingData {
             int index = BatchOrder.example(~config.seed(), position, classImages.size());
             rows.add(classImages.get(index), priorWeight, random);
         }
-        return rows.inputs(scope);
+        return rows;
     }
 
     /** The pictures of a batch as they are drawn. */
     private final class Rows {
+        private final long number;
         private final List<float[]> noisy = new ArrayList<>();
         private final List<float[]> targets = new ArrayList<>();
         private final List<Long> timesteps = new ArrayList<>();
@@ -149,6 +165,10 @@ final class TrainingData {
         private final List<Text> captions = new ArrayList<>();
         private final List<TimeIds> sizes = new ArrayList<>();
         private Shape latent = new Shape();
+
+        Rows(long number) {
+            this.number = number;
+        }
 
         void add(Example example, double weight, SplittableRandom random) {
             int timestep = random.nextInt(schedule.steps());

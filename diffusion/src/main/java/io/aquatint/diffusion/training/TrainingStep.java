@@ -10,13 +10,16 @@ import io.aquatint.diffusion.graph.FlatTensors;
 import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Parameters;
 import io.aquatint.diffusion.graph.Precision;
+import io.aquatint.diffusion.graph.Recording;
 import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.TextEncoder;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -26,15 +29,21 @@ import org.jspecify.annotations.Nullable;
  */
 public final class TrainingStep implements AutoCloseable {
     private static final String PARAMETERS = "parameters";
+    /** Inputs of an update: what undoes the loss scale, the learning rate, and how far the average follows. */
+    private static final int NUMBERS = 3;
 
     private final NDManager manager;
     private final Weights weights;
     private final FlatTensors parameters;
     private final CompiledGraph gradients;
+    private final CompiledGraph clear;
+    private final Weights none;
     private final OptimizerUpdate optimizer;
     private final LossScale scale;
-    private @Nullable NDArray gradient;
-    private float loss;
+    private final Recording whole;
+    private final Recording part;
+    private final Recording end;
+    private @Nullable NDArray sum;
     private long updates;
 
     /**
@@ -102,63 +111,116 @@ public final class TrainingStep implements AutoCloseable {
         this.weights = weights;
         this.parameters = parameters;
         this.gradients = CompiledGraph.compile(manager, graph);
+        this.clear = CompiledGraph.compile(manager, clear());
+        this.none = Weights.none(manager);
         this.optimizer = new OptimizerUpdate(manager, config, parameters.array(), averageDecay);
         this.scale = precision == Precision.FP16 ? LossScale.dynamic() : LossScale.none();
+        this.whole = new Recording(manager, this::whole);
+        this.part = new Recording(manager, this::part);
+        this.end = new Recording(manager, this::end);
     }
 
-    /**
-     * Adds the gradient of one part of a step.
-     *
-     * @param parts how many parts the step has; it gets the mean of their gradients
-     * @param batch makes the inputs, in the order of the graph, without parameters and factor; they may be in the manager that it
-     *     is given
-     */
-    public void accumulate(int parts, Function<NDManager, NDArray[]> batch) {
-        try (NDManager scope = manager.newSubManager()) {
-            NDArray[] inputs = batch.apply(scope);
-            NDArray[] arguments = new NDArray[2 + inputs.length];
-            arguments[0] = parameters.array();
-            arguments[1] = scope.create((float) (scale.factor() / parts));
-            System.arraycopy(inputs, 0, arguments, 2, inputs.length);
-            NDList results = gradients.runWithGradients(scope, weights, arguments);
-            loss += results.get(0).getFloat() / parts;
-            NDArray sum = gradient;
-            if (sum == null) {
-                gradient = results.get(1);
-                gradient.attach(manager);
-            } else {
-                sum.addi(results.get(1));
-            }
+    /** A step of one part: its loss and the gradient's norm. The inputs are those of {@link #end}, then those of {@link #part}. */
+    private NDList whole(NDManager outputs, NDArray... inputs) {
+        try (NDManager scope = outputs.newSubManager()) {
+            NDList results = gradients.runWithGradients(scope, weights, withParameters(tail(inputs, NUMBERS)));
+            NDArray norm = optimizer.apply(
+                    outputs, parameters.array(), results.get(1), Arrays.copyOf(inputs, NUMBERS));
+            results.get(0).attach(outputs);
+            return new NDList(results.get(0), norm);
         }
     }
 
-    /**
-     * Ends a step: updates the parameters.
-     *
-     * @throws IllegalStateException if the step has no part
-     */
-    public Result update(double learningRate) {
-        NDArray sum = gradient;
-        if (sum == null) {
-            throw new IllegalStateException("a step needs at least one part");
+    /** Adds the gradient of one part to the sum: its loss. The inputs are a factor and those of the graph. */
+    private NDList part(NDManager outputs, NDArray... inputs) {
+        try (NDManager scope = outputs.newSubManager()) {
+            NDList results = gradients.runWithGradients(scope, weights, withParameters(inputs));
+            sum().addi(results.get(1));
+            results.get(0).attach(outputs);
+            return new NDList(results.get(0));
         }
-        float norm = optimizer.apply(parameters.array(), sum, 1 / scale.factor(), learningRate, updates);
-        sum.close();
-        boolean finite = Float.isFinite(norm);
-        Result result = new Result(loss, norm, finite);
-        gradient = null;
-        loss = 0;
-        scale.updated(finite);
-        if (finite) {
-            updates++;
+    }
+
+    /** Updates the parameters by the sum, which is zero afterwards: its norm. */
+    private NDList end(NDManager outputs, NDArray... numbers) {
+        NDArray norm = optimizer.apply(outputs, parameters.array(), sum(), numbers);
+        clear.run(outputs, none, sum());
+        return new NDList(norm);
+    }
+
+    /** Sets an array to zero, whatever it holds. */
+    private static Graph clear() {
+        Graph graph = new Graph();
+        graph.op("torch.zero_(%s)", graph.input("array"));
+        graph.returns();
+        return graph;
+    }
+
+    private NDArray sum() {
+        NDArray known = sum;
+        if (known == null) {
+            known = manager.zeros(parameters.array().getShape());
+            sum = known;
         }
-        return result;
+        return known;
+    }
+
+    private NDArray[] withParameters(NDArray... inputs) {
+        NDArray[] arguments = new NDArray[1 + inputs.length];
+        arguments[0] = parameters.array();
+        System.arraycopy(inputs, 0, arguments, 1, inputs.length);
+        return arguments;
+    }
+
+    private static NDArray[] tail(NDArray[] inputs, int from) {
+        return Arrays.copyOfRange(inputs, from, inputs.length);
+    }
+
+    private static NDArray[] joined(NDArray[] first, NDArray... second) {
+        NDArray[] both = Arrays.copyOf(first, first.length + second.length);
+        System.arraycopy(second, 0, both, first.length, second.length);
+        return both;
     }
 
     /** A step of one part. */
     public Result step(double learningRate, Function<NDManager, NDArray[]> batch) {
-        accumulate(1, batch);
-        return update(learningRate);
+        return step(learningRate, 1, (scope, index) -> batch.apply(scope), () -> {});
+    }
+
+    /**
+     * Does one step.
+     *
+     * @param parts how many parts the step has; it gets the mean of their gradients
+     * @param batches makes the inputs of a part, in the order of the graph, without parameters and factor
+     * @param meanwhile is done while the device is busy
+     */
+    Result step(double learningRate, int parts, BiFunction<NDManager, Integer, NDArray[]> batches, Runnable meanwhile) {
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray factor = scope.create((float) (scale.factor() / parts));
+            NDArray[] numbers = optimizer.numbers(scope, 1 / scale.factor(), learningRate, updates);
+            float loss = 0;
+            float norm;
+            if (parts == 1) {
+                NDList results = whole.run(joined(joined(numbers, factor), batches.apply(scope, 0)));
+                meanwhile.run();
+                loss = results.get(0).getFloat();
+                norm = results.get(1).getFloat();
+            } else {
+                for (int index = 0; index < parts; index++) {
+                    NDArray[] batch = batches.apply(scope, index);
+                    loss += part.run(joined(new NDArray[] {factor}, batch)).get(0).getFloat() / parts;
+                }
+                NDList results = end.run(numbers);
+                meanwhile.run();
+                norm = results.get(0).getFloat();
+            }
+            boolean finite = Float.isFinite(norm);
+            scale.updated(finite);
+            if (finite) {
+                updates++;
+            }
+            return new Result(loss, norm, finite);
+        }
     }
 
     /** Whether a step that changed nothing is to be followed by the next one, with a smaller loss scale. */
@@ -205,6 +267,9 @@ public final class TrainingStep implements AutoCloseable {
 
     @Override
     public void close() {
+        whole.close();
+        part.close();
+        end.close();
         manager.close();
     }
 }
