@@ -124,7 +124,6 @@ final class CudaGraph implements AutoCloseable {
             if (symbols == null) {
                 return Optional.empty();
             }
-            JniUtils.setBenchmarkCuDNN(true); // the shapes stay the same: trying all algorithms once pays
             return Optional.of(new Pool((Pair) symbols.newPool().invoke(Pair.class, new Object[0])));
         }
     }

@@ -22,10 +22,10 @@ public final class Parameters {
     public Parameters(Graph graph, ParameterLayout layout, Precision precision) {
         this.layout = layout;
         graph.op("torch.set_grad_enabled(True)");
-        this.leaf = graph.op("torch.requires_grad_(torch.detach(%s), True)", graph.input(INPUT));
+        this.leaf = graph.op("torch.requires_grad_(torch.detach(%s), True)", graph.to(graph.input(INPUT), precision));
         List<Long> sizes =
                 layout.slots().stream().map(ParameterLayout.Slot::space).toList();
-        this.parts = graph.op("torch.split_with_sizes(%s, %s, 0)", graph.to(leaf, precision), sizes);
+        this.parts = graph.op("torch.split_with_sizes(%s, %s, 0)", leaf, sizes);
     }
 
     public ParameterLayout layout() {
@@ -46,7 +46,7 @@ public final class Parameters {
      *
      * @param loss one number
      * @param factor one number: the loss scale of half precision, or a part of a batch; returned are the loss as it is, and
-     *     factor times the gradient, float32, [size]
+     *     factor times the gradient, [size], in the precision
      */
     public void returnsLossAndGradient(Graph graph, Value loss, Value factor) {
         Value gradients = graph.op(

@@ -59,7 +59,7 @@ final class SchedulerCases {
         }
         SamplingPlan plan =
                 kind.of(schedule(golden.meta())).plan(golden.meta("steps").asInt());
-        if (plan.stochastic()) {
+        if (plan.stochastic() && !golden.has("noise")) {
             throw new UnsupportedModelException("the noise that " + name + " adds is not in the case");
         }
         float[] timesteps = new float[plan.steps().size()];
@@ -71,6 +71,9 @@ final class SchedulerCases {
             float[] output = predicted(step.input(sample), step.timestep());
             float[] clean = step.clean(sample, output);
             sample = step.next(sample, output, clean, previousClean);
+            if (plan.stochastic()) {
+                add(step.nextFromNoise(), golden.row("noise", i), sample);
+            }
             previousClean = clean;
             golden.compare(sample, golden.row("trajectory", i));
         }
@@ -78,6 +81,12 @@ final class SchedulerCases {
         if (golden.meta().has("init_noise_sigma")) {
             float expected = (float) golden.meta("init_noise_sigma").asDouble();
             golden.compare(new float[] {(float) plan.initialNoiseSigma()}, new float[] {expected});
+        }
+    }
+
+    private static void add(double factor, float[] noise, float[] sample) {
+        for (int i = 0; i < sample.length; i++) {
+            sample[i] += (float) (factor * noise[i]);
         }
     }
 

@@ -1,10 +1,12 @@
 package io.aquatint.diffusion.pipeline;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.checkpoint.TextualInversion;
+import io.aquatint.diffusion.graph.Recording;
 import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.text.ClipTokenizer;
 import java.util.ArrayList;
@@ -19,12 +21,14 @@ public final class AdaptedModel implements AutoCloseable {
     private final StableDiffusion model;
     private final NDManager manager;
     private final Weights unetWeights;
+    private final Recording unet;
     private final List<TextEncoder> textEncoders = new ArrayList<>();
     private final List<ClipTokenizer> tokenizers = new ArrayList<>(); // those that differ
 
     private AdaptedModel(StableDiffusion model, NDManager manager, Adaptation adaptation) {
         this.model = model;
         this.manager = manager;
+        this.unet = new Recording(manager, this::unet);
         try {
             this.unetWeights = weights(StableDiffusion.UNET, model.unetWeights(), adaptation)
                     .weights();
@@ -60,6 +64,10 @@ public final class AdaptedModel implements AutoCloseable {
                         .formatted(word.token(), embeddings, model.source().path(), encoders));
             }
         }
+    }
+
+    private NDList unet(NDManager outputs, NDArray... inputs) {
+        return model.predict(outputs, unetWeights, inputs);
     }
 
     /** A network's weights with its adapters. */
@@ -137,11 +145,16 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public NDArray predict(
             NDManager outputs, NDArray sample, NDArray timestep, PromptEmbedding prompts, NDArray timeIds) {
-        return model.predict(outputs, unetWeights, sample, timestep, prompts, timeIds);
+        NDArray predicted = unet.run(model.unetInputs(sample, timestep, prompts, timeIds))
+                .get(0)
+                .duplicate(); // the recording's own is overwritten by the next
+        predicted.attach(outputs);
+        return predicted;
     }
 
     @Override
     public void close() {
+        unet.close();
         manager.close();
         tokenizers.forEach(ClipTokenizer::close);
     }

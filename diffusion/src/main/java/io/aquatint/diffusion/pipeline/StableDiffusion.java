@@ -246,20 +246,17 @@ public final class StableDiffusion implements AutoCloseable {
         return vaeDecoder.run(outputs, vaeWeights, latents).get(0);
     }
 
-    NDArray predict(
-            NDManager outputs,
-            Weights weights,
-            NDArray sample,
-            NDArray timestep,
-            PromptEmbedding prompts,
-            NDArray timeIds) {
+    /** What the UNet takes for a prediction, in the order of its graph. */
+    NDArray[] unetInputs(NDArray sample, NDArray timestep, PromptEmbedding prompts, NDArray timeIds) {
         if (!unetConfig.takesTextAndTime()) {
-            return unet.run(outputs, weights, sample, timestep, prompts.context())
-                    .get(0);
+            return new NDArray[] {sample, timestep, prompts.context()};
         }
         NDArray pooled = Objects.requireNonNull(prompts.pooled(), "the prompts of another model: no pooled state");
-        return unet.run(outputs, weights, sample, timestep, prompts.context(), pooled, timeIds)
-                .get(0);
+        return new NDArray[] {sample, timestep, prompts.context(), pooled, timeIds};
+    }
+
+    NDList predict(NDManager outputs, Weights weights, NDArray... inputs) {
+        return unet.run(outputs, weights, inputs);
     }
 
     /** The model with adapters added; the model itself stays as it is. */

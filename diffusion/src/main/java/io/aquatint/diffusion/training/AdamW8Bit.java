@@ -8,6 +8,7 @@ import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Value;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -87,10 +88,11 @@ final class AdamW8Bit implements OptimizerRule {
     }
 
     @Override
-    public Value write(
+    public List<Piece> write(
             Graph graph,
             Value parameters,
             Value gradient,
+            Value factor,
             Function<String, Value> state,
             Value step,
             Value rate,
@@ -104,7 +106,7 @@ final class AdamW8Bit implements OptimizerRule {
         for (long begin = 0; begin < size; begin += PIECE) {
             long count = Math.min(PIECE, size - begin);
             Value slice = graph.op("torch.narrow(%s, 0, %s, %s)", parameters, begin, count);
-            Value slope = graph.op("torch.narrow(%s, 0, %s, %s)", gradient, begin, count);
+            Value slope = OptimizerRule.slope(graph, gradient, factor, begin, count);
             long padded = (count + BLOCK - 1) / BLOCK * BLOCK;
             if (padded > count) {
                 slope = graph.op("torch.constant_pad_nd(%s, [0, %s], 0)", slope, padded - count);
@@ -119,7 +121,7 @@ final class AdamW8Bit implements OptimizerRule {
             Value next = graph.sub(graph.mul(slice, keep), change);
             graph.op("torch.copy_(%s, torch.where(%s, %s, %s))", slice, skip, slice, next);
         }
-        return parameters;
+        return List.of(new Piece(parameters, 0, size));
     }
 
     /** One of the running means inside a graph. */

@@ -4,11 +4,21 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Value;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
 /** How an optimiser changes a flat tensor. */
 interface OptimizerRule {
+    /** A part of the flat parameters. */
+    record Piece(Value values, long begin, long count) {}
+
+    /** A piece of a gradient in float32, multiplied by a factor. */
+    static Value slope(Graph graph, Value gradient, Value factor, long begin, long count) {
+        Value part = graph.op("torch.narrow(%s, 0, %s, %s)", gradient, begin, count);
+        return graph.mul(graph.toFloat32(part), factor);
+    }
+
     /** What it remembers of each parameter before the first step. */
     Map<String, NDArray> initialState(NDManager owner, long size);
 
@@ -16,17 +26,19 @@ interface OptimizerRule {
      * Writes the update.
      *
      * @param parameters float32, [size], changed in place
-     * @param gradient float32, [size], clipped; may be used up
+     * @param gradient [size], of any floating-point type
+     * @param factor what it is to be multiplied by
      * @param state the arrays of {@link #initialState} by their names, changed in place
      * @param step the number of this update, from 1, float32
      * @param rate the learning rate, float32
      * @param finite 1 if the gradient is finite; if 0 nothing may change
-     * @return the parameters
+     * @return the parameters, in pieces; all of them have to be among the results, else TorchScript takes their update for dead code
      */
-    Value write(
+    List<Piece> write(
             Graph graph,
             Value parameters,
             Value gradient,
+            Value factor,
             Function<String, Value> state,
             Value step,
             Value rate,

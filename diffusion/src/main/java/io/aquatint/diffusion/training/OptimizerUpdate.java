@@ -38,7 +38,7 @@ final class OptimizerUpdate implements AutoCloseable {
         this.averageDecay = averageDecay;
         OptimizerRule rule =
                 switch (config.kind()) {
-                    case ADAMW -> new AdamW(config);
+                    case ADAMW -> new AdamW(config, parameters.size());
                     case ADAMW_8BIT -> new AdamW8Bit(config);
                 };
         state.put("step", manager.zeros(new Shape(1)));
@@ -69,11 +69,16 @@ final class OptimizerUpdate implements AutoCloseable {
         }
         Value finite = graph.toFloat32(graph.op("torch.isfinite(%s)", norm)); // 1 or 0
         Value step = graph.op("torch.add_(%s, %s)", named(states, "step"), finite);
-        Value updated = rule.write(graph, parameters, gradient, name -> named(states, name), step, rate, finite);
+        List<OptimizerRule.Piece> pieces =
+                rule.write(graph, parameters, gradient, factor, name -> named(states, name), step, rate, finite);
         Value average = states.get(AVERAGE);
-        List<Value> results = new ArrayList<>(List.of(norm, updated));
-        if (average != null) {
-            results.add(graph.op("torch.lerp_(%s, %s, %s)", average, updated, graph.mul(follow, finite)));
+        List<Value> results = new ArrayList<>(List.of(norm));
+        for (OptimizerRule.Piece piece : pieces) {
+            results.add(piece.values());
+            if (average != null) {
+                Value part = graph.op("torch.narrow(%s, 0, %s, %s)", average, piece.begin(), piece.count());
+                results.add(graph.op("torch.lerp_(%s, %s, %s)", part, piece.values(), graph.mul(follow, finite)));
+            }
         }
         graph.returns(results.toArray(Value[]::new));
         return graph;
@@ -101,7 +106,7 @@ final class OptimizerUpdate implements AutoCloseable {
      * Updates the parameters.
      *
      * @param outputs owns the result
-     * @param gradient is used up
+     * @param gradient [size], of any floating-point type
      * @return the gradient's norm before clipping
      */
     NDArray apply(NDManager outputs, NDArray parameters, NDArray gradient, NDArray... numbers) {

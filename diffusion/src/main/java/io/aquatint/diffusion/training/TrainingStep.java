@@ -124,8 +124,7 @@ public final class TrainingStep implements AutoCloseable {
     private NDList whole(NDManager outputs, NDArray... inputs) {
         try (NDManager scope = outputs.newSubManager()) {
             NDList results = gradients.runWithGradients(scope, weights, withParameters(tail(inputs, NUMBERS)));
-            NDArray norm = optimizer.apply(
-                    outputs, parameters.array(), results.get(1), Arrays.copyOf(inputs, NUMBERS));
+            NDArray norm = optimizer.apply(outputs, parameters.array(), results.get(1), Arrays.copyOf(inputs, NUMBERS));
             results.get(0).attach(outputs);
             return new NDList(results.get(0), norm);
         }
@@ -208,7 +207,10 @@ public final class TrainingStep implements AutoCloseable {
             } else {
                 for (int index = 0; index < parts; index++) {
                     NDArray[] batch = batches.apply(scope, index);
-                    loss += part.run(joined(new NDArray[] {factor}, batch)).get(0).getFloat() / parts;
+                    loss += part.run(joined(new NDArray[] {factor}, batch))
+                                    .get(0)
+                                    .getFloat()
+                            / parts;
                 }
                 NDList results = end.run(numbers);
                 meanwhile.run();

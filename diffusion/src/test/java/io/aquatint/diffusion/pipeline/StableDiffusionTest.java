@@ -70,13 +70,12 @@ class StableDiffusionTest {
     void theUnetIsAsDiffusersSays() {
         SafetensorsFile file = SafetensorsFile.open(Golden.path("sd15/cases/unet.safetensors"));
         try (NDManager scope = model.manager().newSubManager()) {
-            NDArray output = model.predict(
-                    scope,
-                    model.unetWeights(),
+            NDArray[] inputs = model.unetInputs(
                     Weights.toDevice(scope, file.read("sample")),
                     Weights.toDevice(scope, file.read("timestep")),
                     new PromptEmbedding(Weights.toDevice(scope, file.read("context")), null),
                     TimeIds.array(scope, List.of(TimeIds.of(64, 64))));
+            NDArray output = model.predict(scope, model.unetWeights(), inputs).get(0);
             assertClose("unet", output, file, "output", 1e-4);
         }
     }
