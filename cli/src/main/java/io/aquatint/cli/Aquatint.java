@@ -22,6 +22,7 @@ import picocli.CommandLine.ParameterException;
             ServiceCommand.Registry.class,
             UploadCommand.class,
             WatchCommand.class,
+            GenerateCommand.class,
             PrepareCommand.class,
             InspectCommand.class,
             MergeCommand.class,

@@ -5,7 +5,14 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Map;
+import javax.imageio.IIOImage;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageTypeSpecifier;
+import javax.imageio.ImageWriter;
+import javax.imageio.metadata.IIOMetadata;
+import javax.imageio.metadata.IIOMetadataNode;
+import javax.imageio.stream.ImageOutputStream;
 
 /**
  * A picture in 8-bit RGB.
@@ -14,6 +21,8 @@ import javax.imageio.ImageIO;
  */
 @SuppressWarnings("ArrayRecordComponent")
 public record Picture(int width, int height, byte[] rgb) {
+    private static final String PNG_METADATA = "javax_imageio_png_1.0";
+
     public Picture {
         if (width < 1 || height < 1 || rgb.length != 3L * width * height) {
             throw new IllegalArgumentException("%d bytes for %d x %d pixels".formatted(rgb.length, width, height));
@@ -87,6 +96,15 @@ public record Picture(int width, int height, byte[] rgb) {
 
     /** The picture as a PNG file, the same bytes for the same pixels. */
     public byte[] toPng() {
+        return toPng(Map.of());
+    }
+
+    /**
+     * The same with texts inside.
+     *
+     * @param texts by their keywords, each in an iTXt chunk of its own
+     */
+    public byte[] toPng(Map<String, String> texts) {
         BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_3BYTE_BGR);
         int[] pixels = new int[width * height];
         for (int i = 0; i < pixels.length; i++) {
@@ -94,13 +112,36 @@ public record Picture(int width, int height, byte[] rgb) {
         }
         image.setRGB(0, 0, width, height, pixels, 0, width);
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-        try {
-            if (!ImageIO.write(image, "png", bytes)) {
-                throw new IllegalStateException("ImageIO has no PNG writer");
+        ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
+        try (ImageOutputStream stream = ImageIO.createImageOutputStream(bytes)) {
+            writer.setOutput(stream);
+            IIOMetadata metadata = writer.getDefaultImageMetadata(new ImageTypeSpecifier(image), null);
+            if (!texts.isEmpty()) {
+                metadata.mergeTree(PNG_METADATA, textChunks(texts));
             }
+            writer.write(new IIOImage(image, null, metadata));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
+        } finally {
+            writer.dispose();
         }
         return bytes.toByteArray();
+    }
+
+    private static IIOMetadataNode textChunks(Map<String, String> texts) {
+        IIOMetadataNode chunks = new IIOMetadataNode("iTXt");
+        texts.forEach((keyword, text) -> {
+            IIOMetadataNode chunk = new IIOMetadataNode("iTXtEntry");
+            chunk.setAttribute("keyword", keyword);
+            chunk.setAttribute("compressionFlag", "FALSE");
+            chunk.setAttribute("compressionMethod", "0");
+            chunk.setAttribute("languageTag", "");
+            chunk.setAttribute("translatedKeyword", "");
+            chunk.setAttribute("text", text);
+            chunks.appendChild(chunk);
+        });
+        IIOMetadataNode root = new IIOMetadataNode(PNG_METADATA);
+        root.appendChild(chunks);
+        return root;
     }
 }

@@ -22,7 +22,7 @@ public final class TextToImage {
     /**
      * Draws one picture. The same model, adapters and request give the same picture.
      *
-     * @throws IllegalArgumentException if the size is no multiple of the autoencoder's factor, or an adapter does not fit
+     * @throws IllegalArgumentException if the size is no multiple of what autoencoder and UNet halve it to, or an adapter does not fit
      */
     public static Picture generate(StableDiffusion model, List<WeightedLora> adapters, GenerationRequest request) {
         try (AdaptedModel adapted = model.adapted(adapters)) {
@@ -79,9 +79,11 @@ public final class TextToImage {
     /** [latentChannels, height / factor, width / factor]. */
     private static Shape latentShape(StableDiffusion model, GenerationRequest request) {
         int factor = model.vaeConfig().factor();
-        if (request.width() % factor != 0 || request.height() % factor != 0) {
-            throw new IllegalArgumentException("%d x %d pixels: this model needs multiples of %d"
-                    .formatted(request.width(), request.height(), factor));
+        int multiple = factor
+                << (model.unetConfig().blockOutChannels().size() - 1); // the UNet halves it at each level but one
+        if (request.width() % multiple != 0 || request.height() % multiple != 0) {
+            throw new IllegalArgumentException("%d x %d pixels: width and height must be multiples of %d for this model"
+                    .formatted(request.width(), request.height(), multiple));
         }
         return new Shape(model.vaeConfig().latentChannels(), request.height() / factor, request.width() / factor);
     }

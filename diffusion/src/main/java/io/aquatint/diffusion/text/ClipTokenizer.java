@@ -159,6 +159,16 @@ public final class ClipTokenizer implements AutoCloseable {
         return ids;
     }
 
+    /** What is left of a text when {@link #encode} has cut off its end; empty where all of it counts. */
+    public String cutOff(String text) {
+        long[] all = tokenize(text);
+        if (all.length <= maxLength) {
+            return "";
+        }
+        long[] ids = Arrays.copyOfRange(all, maxLength - 1, all.length - 1);
+        return tokenizer.decode(ids).replace("</w>", " ").strip();
+    }
+
     /** How many tokens the text encoder takes. */
     public int maxLength() {
         return maxLength;

@@ -182,10 +182,10 @@ class TextToImageTest {
     }
 
     @Test
-    void aSizeThatIsNoMultipleOfTheFactorIsRefused() {
-        GenerationRequest request = new GenerationRequest("a", "", 0, 2, 7.5, 60, 64, Sampler.Kind.DDIM);
+    void aSizeThatCannotBeHalvedAtEveryLevelIsRefused() {
+        GenerationRequest request = new GenerationRequest("a", "", 0, 2, 7.5, 72, 64, Sampler.Kind.DDIM);
         assertThatThrownBy(() -> TextToImage.generate(model, List.of(), request))
-                .hasMessageContaining("multiples of 8");
+                .hasMessageContaining("multiples of 64");
     }
 
     private static void assertLatent(
