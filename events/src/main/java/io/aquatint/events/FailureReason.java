@@ -7,7 +7,8 @@ public enum FailureReason {
     BAD_SPEC("Correct the training spec and seal the data set again."),
     IMAGE_MISSING("A picture of the manifest is not in the object store: upload it again."),
     NOT_A_NUMBER("The loss is no number any more: lower the learning rate."),
-    OUT_OF_MEMORY("Lower the batch size, the resolution or the rank."),
+    OUT_OF_MEMORY(
+            "Lower the batch size, the resolution or the rank, or set gradientCheckpointing or the optimizer adamw8bit."),
     UNAVAILABLE("The object store or Kafka did not answer: see that they run."),
     DELIVERIES_EXHAUSTED("It failed several times: read the trainer's log, then request it again."),
     STALE_EPOCH("Another trainer has taken the job over: nothing to do."),

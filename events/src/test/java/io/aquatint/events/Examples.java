@@ -53,7 +53,7 @@ final class Examples {
 
     /** No setting has its default. */
     static final TrainingSpec SPEC = SPEC_V1.toBuilder()
-            .method(Method.DREAMBOOTH_LORA)
+            .method(Method.FULL)
             .instancePrompt("a photo of sks cat")
             .classPrompt("a photo of a cat")
             .numClassImages(100)
