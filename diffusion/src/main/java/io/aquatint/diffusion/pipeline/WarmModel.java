@@ -1,5 +1,7 @@
 package io.aquatint.diffusion.pipeline;
 
+import io.aquatint.diffusion.checkpoint.ModelSource;
+import io.aquatint.diffusion.graph.Precision;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -8,18 +10,25 @@ public final class WarmModel implements AutoCloseable {
     private final BaseModels models;
     private @Nullable StableDiffusion loaded;
     private @Nullable Path path;
+    private Precision precision = Precision.FP32;
 
     public WarmModel(BaseModels models) {
         this.models = models;
     }
 
-    /** The base model of this name; it stays this object's. Another one that was loaded before is closed. */
+    /** The base model of this name in float32. */
     public StableDiffusion get(String name) {
+        return get(name, Precision.FP32);
+    }
+
+    /** The base model of this name; it stays this object's. Another one that was loaded before is closed. */
+    public StableDiffusion get(String name, Precision wantedPrecision) {
         Path wanted = models.path(name).toAbsolutePath().normalize();
-        if (loaded == null || !wanted.equals(path)) {
+        if (loaded == null || !wanted.equals(path) || wantedPrecision != precision) {
             close();
-            loaded = StableDiffusion.load(wanted);
+            loaded = StableDiffusion.load(ModelSource.open(wanted), wantedPrecision);
             path = wanted;
+            precision = wantedPrecision;
         }
         return loaded;
     }

@@ -44,14 +44,24 @@ public final class LearningRateSchedule {
     private final int warmup;
     private final int total;
     private final int cycles;
+    private final double power;
 
-    /** @param cycles how often {@code COSINE_WITH_RESTARTS} falls from the base to 0 */
+    /** As the other, with the power 1. */
     public LearningRateSchedule(Kind kind, double base, int warmup, int total, int cycles) {
+        this(kind, base, warmup, total, cycles, 1);
+    }
+
+    /**
+     * @param cycles how often {@code COSINE_WITH_RESTARTS} falls from the base to 0
+     * @param power of {@code POLYNOMIAL}
+     */
+    public LearningRateSchedule(Kind kind, double base, int warmup, int total, int cycles, double power) {
         this.kind = kind;
         this.base = base;
         this.warmup = warmup;
         this.total = total;
         this.cycles = cycles;
+        this.power = power;
     }
 
     public static LearningRateSchedule of(String name, double base, int warmup, int total) {
@@ -74,7 +84,9 @@ public final class LearningRateSchedule {
             case COSINE_WITH_RESTARTS ->
                 progress >= 1 ? 0 : base * Math.max(0, 0.5 * (1 + Math.cos(Math.PI * (cycles * progress % 1))));
             case POLYNOMIAL ->
-                progress > 1 ? POLYNOMIAL_END : (base - POLYNOMIAL_END) * (1 - progress) + POLYNOMIAL_END;
+                progress > 1
+                        ? POLYNOMIAL_END
+                        : (base - POLYNOMIAL_END) * Math.pow(1 - progress, power) + POLYNOMIAL_END;
         };
     }
 }

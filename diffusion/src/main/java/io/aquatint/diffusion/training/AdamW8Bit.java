@@ -52,6 +52,8 @@ final class AdamW8Bit implements OptimizerRule {
         SQUARE("exp_avg_sq", levels(false));
 
         private final String name;
+
+        @SuppressWarnings("ImmutableEnumChecker") // nothing writes to it
         private final double[] levels;
 
         Moment(String name, double[] levels) {

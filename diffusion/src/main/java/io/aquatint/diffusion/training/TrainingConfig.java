@@ -25,8 +25,13 @@ public record TrainingConfig(
     /**
      * @param schedule one of {@link LearningRateSchedule.Kind#names()}
      * @param cycles how often {@code cosine_with_restarts} begins anew
+     * @param power of {@code polynomial}
      */
-    public record LearningRate(double rate, String schedule, int warmupSteps, int cycles) {
+    public record LearningRate(double rate, String schedule, int warmupSteps, int cycles, double power) {
+        public LearningRate(double rate, String schedule, int warmupSteps, int cycles) {
+            this(rate, schedule, warmupSteps, cycles, 1);
+        }
+
         public static LearningRate constant(double rate) {
             return new LearningRate(rate, "constant", 0, 1);
         }
@@ -131,6 +136,7 @@ public record TrainingConfig(
                 rate.rate(),
                 rate.warmupSteps(),
                 steps,
-                rate.cycles());
+                rate.cycles(),
+                rate.power());
     }
 }
