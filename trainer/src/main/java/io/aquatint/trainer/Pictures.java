@@ -5,6 +5,7 @@ import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.events.FailureReason;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.TrainingRequested;
+import io.aquatint.events.TrainingSpec;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.Sha256;
@@ -24,11 +25,13 @@ final class Pictures {
      * @throws TrainingFailedException naming the first picture that is not as the manifest says
      */
     List<TrainingExample> of(TrainingRequested request) {
-        int side = request.spec().resolution();
-        return request.images().stream().map(image -> example(image, side)).toList();
+        return request.images().stream()
+                .map(image -> example(image, request.spec()))
+                .toList();
     }
 
-    private TrainingExample example(ManifestImage image, int side) {
+    private TrainingExample example(ManifestImage image, TrainingSpec spec) {
+        int side = spec.resolution();
         byte[] bytes;
         try {
             bytes = store.get(image.objectKey());
@@ -55,12 +58,12 @@ final class Pictures {
                             .formatted(image.sha256(), image.objectKey(), e.getMessage()),
                     e);
         }
-        if (picture.width() != side || picture.height() != side) {
+        if (!spec.aspectRatioBuckets() && (picture.width() != side || picture.height() != side)) {
             throw new TrainingFailedException(
                     FailureReason.BAD_SPEC,
                     "resolution is %d, but picture %s was prepared as %d x %d: keep that resolution, or upload the pictures again"
                             .formatted(side, image.sha256(), picture.width(), picture.height()));
         }
-        return new TrainingExample(image.sha256(), picture, image.caption());
+        return new TrainingExample(image.sha256(), picture, spec.captionOf(image));
     }
 }

@@ -1,7 +1,6 @@
 package io.aquatint.trainer;
 
 import io.aquatint.events.FailureReason;
-import io.aquatint.events.Method;
 import io.aquatint.events.TrainingRequested;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,10 +31,6 @@ final class RequestCheck {
     /** @throws TrainingFailedException with all that is wrong */
     static void spec(TrainingRequested request) {
         List<String> problems = new ArrayList<>(request.spec().problems());
-        if (request.spec().method() != Method.LORA) {
-            problems.add("method is %s, but only LORA can be trained"
-                    .formatted(request.spec().method()));
-        }
         if (request.images().isEmpty()) {
             problems.add("there is no picture to train on");
         }

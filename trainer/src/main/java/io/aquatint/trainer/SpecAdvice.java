@@ -1,6 +1,5 @@
 package io.aquatint.trainer;
 
-import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.training.TrainingAdvice;
 import io.aquatint.diffusion.training.TrainingPlan;
@@ -32,15 +31,7 @@ public final class SpecAdvice {
     /** The warnings of its base model on the machine that it is trained on. */
     public static List<TrainingWarned> of(TrainingRequested request, StableDiffusion model) {
         TrainingSpec spec = request.spec();
-        return warned(request, TrainingAdvice.of(model, precision(spec), spec.resolution()));
-    }
-
-    static Precision precision(TrainingSpec spec) {
-        return switch (spec.precision()) {
-            case "fp16" -> Precision.FP16;
-            case "bf16" -> Precision.BF16;
-            default -> Precision.FP32;
-        };
+        return warned(request, TrainingAdvice.of(model, SpecTraining.precision(spec), spec.resolution()));
     }
 
     private static TrainingPlan plan(TrainingRequested request) {

@@ -19,6 +19,7 @@ import io.aquatint.runtime.store.ObjectStoreException;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -39,6 +40,8 @@ public final class TrainerService implements Service {
     private final WarmModel model;
     private final TrainingJob.Tools tools;
     private final StopCommands commands = new StopCommands();
+    private final HeldOutScores scores = new HeldOutScores();
+    private final EarlierVersions versions = new EarlierVersions();
     private final EventTail tail;
     private final ShareWorker<TrainingRequest> worker;
     private final Object turn = new Object();
@@ -56,10 +59,14 @@ public final class TrainerService implements Service {
                 store,
                 event -> kafka.publisher().publishNow(Topics.TRAINING_EVENTS, event),
                 model,
+                versions,
                 settings,
                 new TrainerMetrics(metrics),
                 Clock.systemUTC());
-        this.tail = new EventTail(kafka, "trainer-commands").on(Topics.TRAINING_COMMANDS, commands::on);
+        this.tail = new EventTail(kafka, "trainer")
+                .on(Topics.TRAINING_COMMANDS, commands::on)
+                .on(Topics.VALIDATION_EVENTS, scores::on)
+                .on(Topics.MODEL_VERSIONS, versions::on);
         this.worker = new ShareWorker<>(kafka, Topics.TRAINING_REQUESTS, GROUP, this::handle);
     }
 
@@ -186,6 +193,11 @@ public final class TrainerService implements Service {
             @Override
             public boolean stopped(String trainingId) {
                 return commands.stopped(trainingId);
+            }
+
+            @Override
+            public Map<Integer, Double> scores(String trainingId) {
+                return scores.of(trainingId);
             }
         };
     }

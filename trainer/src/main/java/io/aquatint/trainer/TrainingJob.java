@@ -5,6 +5,7 @@ import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.WarmModel;
 import io.aquatint.diffusion.training.FineTuning;
 import io.aquatint.diffusion.training.TrainingExample;
+import io.aquatint.diffusion.training.TrainingSet;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.EventJson;
 import io.aquatint.events.FailureReason;
@@ -24,6 +25,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -63,6 +65,7 @@ final class TrainingJob {
             ObjectStore store,
             EventSink events,
             WarmModel model,
+            EarlierVersions versions,
             TrainerSettings settings,
             TrainerMetrics metrics,
             Clock clock) {}
@@ -130,18 +133,23 @@ final class TrainingJob {
             if (newest.isEmpty()) {
                 SpecAdvice.of(request).forEach(report::warned);
             }
-            List<TrainingExample> examples = new Pictures(tools.store()).of(request);
+            List<TrainingExample> instances = new Pictures(tools.store()).of(request);
             if (signals.leaveOff()) {
                 return handBack();
             }
-            StableDiffusion model = tools.model().get(spec.baseModel());
+            StableDiffusion model = tools.model().get(spec.baseModel(), SpecTraining.precision(spec));
             if (newest.isEmpty()) {
                 SpecAdvice.of(request, model).forEach(report::warned);
             }
+            Optional<List<TrainingExample>> classPictures = classPictures(model);
+            if (classPictures.isEmpty()) {
+                return handBack();
+            }
+            var set = new TrainingSet(instances, classPictures.get());
             try (var scratch = new Scratch(tools.settings().work())) {
-                var checkpoints = new Checkpoints(tools.store(), keys, scratch);
+                var checkpoints = new Checkpoints(tools.store(), keys, spec.method(), scratch);
                 saved = newest.map(checkpoints::read).orElse(null);
-                try (FineTuning training = beginOrResume(model, examples, checkpoints)) {
+                try (FineTuning training = beginOrResume(model, set, checkpoints, scratch)) {
                     report.started(
                             training.stepsDone(),
                             tools.settings().workerName(),
@@ -151,15 +159,27 @@ final class TrainingJob {
             }
         }
 
+        /** None where the method wants none; empty when the job is to be left off. */
+        private Optional<List<TrainingExample>> classPictures(StableDiffusion model) {
+            if (!spec.learnsWithClassPictures()) {
+                return Optional.of(List.of());
+            }
+            Instant begun = now();
+            AtomicInteger drawn = new AtomicInteger();
+            return new ClassPictures(tools.store(), model, spec).get(signals::leaveOff, there -> {
+                double seconds = Duration.between(begun, now()).toMillis() / 1e3 / drawn.incrementAndGet();
+                report.preparing(there, seconds * (spec.numClassImages() - there));
+            });
+        }
+
         private FineTuning beginOrResume(
-                StableDiffusion model, List<TrainingExample> examples, Checkpoints checkpoints) {
+                StableDiffusion model, TrainingSet set, Checkpoints checkpoints, Scratch scratch) {
             CheckpointSaved newest = saved;
             if (newest == null) {
-                return SpecTraining.begin(spec, model, examples, null);
+                return begin(model, set, scratch);
             }
-            Path state = checkpoints.download(newest);
             try {
-                return SpecTraining.begin(spec, model, examples, state);
+                return SpecTraining.resume(spec, model, set, checkpoints.download(newest));
             } catch (CheckpointException e) {
                 report.warned(
                         new TrainingWarned(
@@ -169,8 +189,17 @@ final class TrainingJob {
                                         .formatted(newest.step(), e.getMessage()),
                                 "The training begins anew. Do not change the spec or the pictures of a training that has begun."));
                 saved = null;
-                return SpecTraining.begin(spec, model, examples, null);
+                return begin(model, set, scratch);
             }
+        }
+
+        private FineTuning begin(StableDiffusion model, TrainingSet set, Scratch scratch) {
+            Path folder = scratch.folder().resolve("previous");
+            return SpecTraining.begin(
+                    spec,
+                    model,
+                    set,
+                    tools.versions().fetch(request, tools.store(), folder).orElse(null));
         }
 
         private End train(FineTuning training, Checkpoints checkpoints) {
@@ -214,6 +243,7 @@ final class TrainingJob {
             saved = now;
             tools.metrics().checkpointSaved();
             report.saved(now);
+            checkpoints.retain(spec.checkpointsKept(), signals.scores(request.trainingId()));
             return now;
         }
 

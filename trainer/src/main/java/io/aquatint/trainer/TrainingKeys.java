@@ -1,5 +1,6 @@
 package io.aquatint.trainer;
 
+import io.aquatint.events.Method;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -12,8 +13,8 @@ import java.util.regex.Pattern;
  */
 public record TrainingKeys(String dataset, int batch) {
     private static final Pattern IN_EPOCH = Pattern.compile("([1-9]\\d{0,8})/(.+)");
-    private static final Pattern CHECKPOINT =
-            Pattern.compile("checkpoints/(\\d{6,9})/(?:adapter\\.safetensors|state\\.safetensors|saved\\.json)");
+    private static final Pattern CHECKPOINT = Pattern.compile(
+            "checkpoints/(\\d{6,9})/(?:(adapter|learned_embeds|networks|state)\\.safetensors|saved\\.json)");
 
     /** A checkpoint's place: its step, and the epoch that wrote it. */
     public record Place(int epoch, int step) {}
@@ -62,9 +63,15 @@ public record TrainingKeys(String dataset, int batch) {
         return epochOf(key, "failed.json");
     }
 
-    /** The adapter, in diffusers' format. */
-    public String adapter(Place place) {
-        return checkpoint(place) + "adapter.safetensors";
+    /** What the training has made: an adapter, a word, or whole networks. */
+    public String result(Place place, Method method) {
+        String name =
+                switch (method) {
+                    case LORA, DREAMBOOTH_LORA -> "adapter";
+                    case TEXTUAL_INVERSION -> "learned_embeds";
+                    case DREAMBOOTH, FULL -> "networks";
+                };
+        return checkpoint(place) + name + ".safetensors";
     }
 
     /** What a training resumes from. */
@@ -87,6 +94,13 @@ public record TrainingKeys(String dataset, int batch) {
         return checkpoint.matches()
                 ? Optional.of(new Place(Integer.parseInt(inEpoch.group(1)), Integer.parseInt(checkpoint.group(1))))
                 : Optional.empty();
+    }
+
+    /** Whether a key is of what a checkpoint of this training has made, whatever its method. */
+    boolean isResult(String key) {
+        return placeOf(key)
+                .filter(place -> !key.equals(state(place)) && !key.equals(saved(place)))
+                .isPresent();
     }
 
     private OptionalInt epochOf(String key, String file) {

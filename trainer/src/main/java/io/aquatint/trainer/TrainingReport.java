@@ -7,6 +7,7 @@ import io.aquatint.events.Event;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingEvent;
 import io.aquatint.events.TrainingFailed;
+import io.aquatint.events.TrainingPreparing;
 import io.aquatint.events.TrainingProgress;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingStarted;
@@ -43,6 +44,19 @@ final class TrainingReport {
 
     void warned(TrainingWarned warning) {
         tell("training.warned:%s:%s".formatted(request.trainingId(), warning.rule()), warning);
+    }
+
+    /** Tells at most once a second how many class pictures there are, and always of the last. */
+    void preparing(int classImages, double secondsLeft) {
+        int wanted = request.spec().numClassImages();
+        Instant now = clock.instant();
+        if (classImages < wanted && now.isBefore(lastProgress.plus(PROGRESS))) {
+            return;
+        }
+        lastProgress = now;
+        tell(
+                "training.preparing:%s:%d:%d".formatted(request.trainingId(), classImages, epoch.number()),
+                new TrainingPreparing(request.trainingId(), epoch.number(), classImages, wanted, secondsLeft));
     }
 
     void started(int startStep, String worker, Device device) {

@@ -61,6 +61,8 @@ abstract class TrainingJobFixture {
     Consumer<TrainingEvent> onEvent = event -> {};
     boolean leaveOff;
     boolean stopped;
+    Map<Integer, Double> scores = Map.of();
+    final EarlierVersions versions = new EarlierVersions();
 
     @BeforeAll
     static void openModel() {
@@ -100,10 +102,21 @@ abstract class TrainingJobFixture {
             public boolean stopped(String trainingId) {
                 return stopped && trainingId.equals("mugs/1");
             }
+
+            @Override
+            public Map<Integer, Double> scores(String trainingId) {
+                return scores;
+            }
         };
         var settings = new TrainerSettings(work, "tester", 3, Duration.ZERO);
         var tools = new TrainingJob.Tools(
-                store, sink, model, settings, new TrainerMetrics(registry), Clock.fixed(NOON, ZoneOffset.UTC));
+                store,
+                sink,
+                model,
+                versions,
+                settings,
+                new TrainerMetrics(registry),
+                Clock.fixed(NOON, ZoneOffset.UTC));
         return new TrainingJob(tools, request, deliveries, signals).run();
     }
 

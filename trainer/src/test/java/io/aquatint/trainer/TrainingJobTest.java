@@ -7,6 +7,7 @@ import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.Event;
 import io.aquatint.events.EventJson;
+import io.aquatint.events.Method;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingEvent;
 import io.aquatint.events.TrainingFailed;
@@ -57,7 +58,7 @@ class TrainingJobTest extends TrainingJobFixture {
         assertThat(of(CheckpointSaved.class)).extracting(CheckpointSaved::step).containsExactly(2, 4, 5);
         CheckpointSaved last = of(CheckpointSaved.class).get(2);
         TrainingCompleted completed = only(TrainingCompleted.class);
-        assertThat(completed.objectKey()).isEqualTo(last.objectKey()).isEqualTo(KEYS.adapter(place(1, 5)));
+        assertThat(completed.objectKey()).isEqualTo(last.objectKey()).isEqualTo(KEYS.result(place(1, 5), Method.LORA));
         assertThat(completed.sha256()).isEqualTo(last.sha256()).isEqualTo(Sha256.of(memory.get(last.objectKey())));
         assertThat(last.bytes()).isEqualTo(memory.get(last.objectKey()).length);
         assertThat(memory.stat(last.stateKey())).isPresent();
@@ -109,6 +110,20 @@ class TrainingJobTest extends TrainingJobFixture {
     }
 
     @Test
+    void onlyTheNewestCheckpointsAndTheBestAreKeptAndOneState() {
+        scores = Map.of(0, 1.0, 1, 0.9, 2, 0.7, 3, 0.8, 4, 0.9, 5, 0.9);
+
+        run(request(spec(Map.of("steps", 5, "checkpointEvery", 1, "checkpointsKept", 2))));
+
+        List<String> stored = memory.list(KEYS.epochs());
+        assertThat(CompleteCheckpoints.all(KEYS, stored)).containsExactly(place(1, 2), place(1, 4), place(1, 5));
+        assertThat(stored)
+                .filteredOn(key -> key.endsWith("state.safetensors"))
+                .containsExactly(KEYS.state(place(1, 5)));
+        assertThat(stored).doesNotContain(KEYS.result(place(1, 3), Method.LORA));
+    }
+
+    @Test
     void aTrainerThatDiedAfterItsLastCheckpointIsFollowedWithoutAnotherStep() {
         onEvent = event -> {
             if (event instanceof TrainingCompleted) {
@@ -124,7 +139,7 @@ class TrainingJobTest extends TrainingJobFixture {
         assertThat(run(request(2))).isEqualTo(TrainingJob.End.COMPLETED);
 
         assertThat(types()).containsExactly("training.started", "checkpoint.saved", "training.completed");
-        assertThat(only(TrainingCompleted.class).objectKey()).isEqualTo(KEYS.adapter(place(1, 2)));
+        assertThat(only(TrainingCompleted.class).objectKey()).isEqualTo(KEYS.result(place(1, 2), Method.LORA));
         assertThat(only(TrainingCompleted.class).finalLoss()).isPositive();
     }
 

@@ -3,9 +3,11 @@ package io.aquatint.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aquatint.events.ManifestImage;
+import io.aquatint.events.Method;
 import io.aquatint.trainer.TrainingKeys.Place;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class TrainingRulesTest {
@@ -16,7 +18,7 @@ class TrainingRulesTest {
         assertThat(keys.claim(3)).isEqualTo("trainings/mugs/2/epochs/3/claim.json");
         assertThat(keys.handedBack(3)).isEqualTo("trainings/mugs/2/epochs/3/handed-back.json");
         assertThat(keys.failed(3)).isEqualTo("trainings/mugs/2/epochs/3/failed.json");
-        assertThat(keys.adapter(new Place(3, 100)))
+        assertThat(keys.result(new Place(3, 100), Method.LORA))
                 .isEqualTo("trainings/mugs/2/epochs/3/checkpoints/000100/adapter.safetensors");
         assertThat(keys.state(new Place(12, 1_234_567)))
                 .isEqualTo("trainings/mugs/2/epochs/12/checkpoints/1234567/state.safetensors");
@@ -31,7 +33,7 @@ class TrainingRulesTest {
                 keys.claim(1),
                 keys.handedBack(1),
                 keys.failed(1),
-                keys.adapter(place),
+                keys.result(place, Method.LORA),
                 keys.state(place),
                 keys.saved(place));
         assertThat(all).noneMatch(key -> all.stream().anyMatch(other -> other.startsWith(key + "/")));
@@ -41,7 +43,7 @@ class TrainingRulesTest {
     void placesAndEpochsAreReadBackFromTheirKeysAndFromNoOthers() {
         Place place = new Place(12, 1_234_567);
         assertThat(keys.placeOf(keys.state(place))).hasValue(place);
-        assertThat(keys.placeOf(keys.adapter(place))).hasValue(place);
+        assertThat(keys.placeOf(keys.result(place, Method.LORA))).hasValue(place);
         assertThat(keys.placeOf(keys.saved(place))).hasValue(place);
         assertThat(keys.placeOf(keys.claim(12))).isEmpty();
         assertThat(keys.placeOf(new TrainingKeys("mugs", 22).state(place))).isEmpty();
@@ -57,11 +59,11 @@ class TrainingRulesTest {
         Place whole = new Place(1, 200);
         List<String> stored = new ArrayList<>(whole(new Place(1, 100)));
         stored.addAll(whole(whole));
-        stored.add(keys.adapter(new Place(1, 300)));
+        stored.add(keys.result(new Place(1, 300), Method.LORA));
         stored.add(keys.state(new Place(1, 300)));
         stored.add(keys.saved(new Place(1, 400)));
         assertThat(CompleteCheckpoints.newest(keys, stored)).hasValue(whole);
-        assertThat(CompleteCheckpoints.newest(keys, List.of(keys.adapter(whole), keys.claim(1))))
+        assertThat(CompleteCheckpoints.newest(keys, List.of(keys.result(whole, Method.LORA), keys.claim(1))))
                 .isEmpty();
     }
 
@@ -70,7 +72,7 @@ class TrainingRulesTest {
         assertThat(CompleteCheckpoints.newest(
                         keys,
                         List.of(
-                                keys.adapter(new Place(1, 100)),
+                                keys.result(new Place(1, 100), Method.LORA),
                                 keys.state(new Place(2, 100)),
                                 keys.saved(new Place(2, 100)))))
                 .isEmpty();
@@ -85,6 +87,29 @@ class TrainingRulesTest {
     }
 
     @Test
+    void anOldCheckpointCanStillBeUsedWithoutItsState() {
+        List<String> stored = new ArrayList<>(whole(new Place(1, 200)));
+        stored.addAll(whole(new Place(1, 100)));
+        stored.remove(keys.state(new Place(1, 100)));
+        assertThat(CompleteCheckpoints.all(keys, stored)).containsExactly(new Place(1, 100), new Place(1, 200));
+        assertThat(CompleteCheckpoints.newest(keys, stored)).hasValue(new Place(1, 200));
+    }
+
+    @Test
+    void theNewestCheckpointsTheBestAndThoseStillToBeScoredAreKept() {
+        List<Place> all =
+                List.of(new Place(1, 100), new Place(1, 200), new Place(1, 300), new Place(1, 400), new Place(2, 500));
+        Map<Integer, Double> scores = Map.of(0, 1.0, 100, 0.9, 200, 0.8, 300, 0.8);
+
+        assertThat(CompleteCheckpoints.superfluous(all, 1, scores)).containsExactly(all.get(0), all.get(2));
+        assertThat(CompleteCheckpoints.superfluous(all, 3, scores)).containsExactly(all.get(0));
+        assertThat(CompleteCheckpoints.superfluous(all, 5, scores)).isEmpty();
+        assertThat(CompleteCheckpoints.superfluous(all, 2, Map.of(0, 1.0))).isEmpty();
+        assertThat(CompleteCheckpoints.superfluous(all, 2, Map.of()))
+                .containsExactly(all.get(0), all.get(1), all.get(2));
+    }
+
+    @Test
     void theSubsetIsTheSameWhateverTheOrderOfTheManifest() {
         ManifestImage a = new ManifestImage("a1", "k", "", 1);
         ManifestImage b = new ManifestImage("b1", "k", "", 1);
@@ -95,6 +120,6 @@ class TrainingRulesTest {
     }
 
     private List<String> whole(Place place) {
-        return List.of(keys.adapter(place), keys.state(place), keys.saved(place));
+        return List.of(keys.result(place, Method.LORA), keys.state(place), keys.saved(place));
     }
 }
