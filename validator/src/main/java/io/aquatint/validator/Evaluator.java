@@ -1,12 +1,11 @@
 package io.aquatint.validator;
 
-import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.pipeline.Adaptation;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.GenerationRequest;
 import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.TextToImage;
-import io.aquatint.diffusion.pipeline.WeightedLora;
 import io.aquatint.diffusion.scheduler.Sampler;
 import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.diffusion.training.ValidationLoss;
@@ -75,8 +74,8 @@ final class Evaluator {
     }
 
     /** @param before what was found at earlier steps, the base model's first */
-    Evaluation of(CheckpointSaved saved, LoraWeights adapter, List<Evaluation> before) throws InterruptedIOException {
-        try (AdaptedModel adapted = model.adapted(List.of(new WeightedLora(adapter, 1)))) {
+    Evaluation of(CheckpointSaved saved, Adaptation trained, List<Evaluation> before) throws InterruptedIOException {
+        try (AdaptedModel adapted = model.adapted(trained)) {
             return of(saved, adapted, before);
         }
     }
@@ -142,8 +141,10 @@ final class Evaluator {
         Map<Integer, Double> mean = new TreeMap<>();
         for (ManifestImage image : images) {
             checkOpen();
-            TrainingExample example =
-                    new TrainingExample(image.sha256(), TrainingPictures.fetch(store, image), image.caption());
+            TrainingExample example = new TrainingExample(
+                    image.sha256(),
+                    TrainingPictures.fetch(store, image),
+                    training.spec().captionOf(image));
             ValidationLoss.evaluate(model, adapted, example)
                     .forEach((timestep, loss) -> mean.merge(timestep, loss / images.size(), Double::sum));
         }

@@ -1,6 +1,7 @@
 package io.aquatint.validator;
 
 import io.aquatint.events.ManifestImage;
+import io.aquatint.events.Method;
 import io.aquatint.events.TrainingSpec;
 import java.util.List;
 
@@ -17,14 +18,15 @@ public final class SamplePrompts {
         if (!spec.samplePrompts().isEmpty()) {
             return spec.samplePrompts();
         }
-        String trigger = spec.triggerWord() == null ? "" : spec.triggerWord().strip();
+        String trigger = spec.subjectWord() == null ? "" : spec.subjectWord().strip();
         String classWord = spec.classWord() == null ? "" : spec.classWord().strip();
         if (!trigger.isEmpty()) {
-            String subject = (trigger + " " + classWord).strip();
+            boolean newWord = spec.method() == Method.TEXTUAL_INVERSION; // which says of itself what it is
+            String subject = newWord ? trigger : (trigger + " " + classWord).strip();
             return List.of("a photo of " + subject, "a photo of " + subject + " on a beach");
         }
         List<String> captions = pictures.stream()
-                .map(picture -> picture.caption().strip())
+                .map(picture -> spec.captionOf(picture).strip())
                 .filter(caption -> !caption.isEmpty())
                 .distinct()
                 .limit(COUNT)

@@ -3,17 +3,22 @@ package io.aquatint.validator;
 import ai.djl.engine.EngineException;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
-import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.NetworkFiles;
+import io.aquatint.diffusion.checkpoint.TextualInversionFiles;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
+import io.aquatint.diffusion.graph.Precision;
+import io.aquatint.diffusion.pipeline.Adaptation;
 import io.aquatint.diffusion.pipeline.BaseModelMissingException;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.diffusion.pipeline.WarmModel;
+import io.aquatint.diffusion.pipeline.WeightedLora;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.EventJson;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.TrainingEvent;
 import io.aquatint.events.TrainingRequest;
 import io.aquatint.events.TrainingRequested;
+import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.runtime.kafka.PermanentException;
 import io.aquatint.runtime.store.ObjectCache;
@@ -25,6 +30,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -112,8 +119,11 @@ final class Validation implements AutoCloseable {
         if (stored(keys, 0).isEmpty()) {
             found.add(base(started));
         }
-        LoraWeights adapter = fetch(saved);
-        Evaluation evaluation = evaluator(started).of(saved, adapter, before(keys, saved.step()));
+        Evaluation evaluation;
+        try (var scratch = new Scratch(work)) {
+            Adaptation trained = adaptation(started.spec(), fetch(saved, scratch));
+            evaluation = evaluator(started).of(saved, trained, before(keys, saved.step()));
+        }
         found.add(keep(keys, evaluation, known.isPresent()));
         return found;
     }
@@ -134,20 +144,38 @@ final class Validation implements AutoCloseable {
         List<ManifestImage> trained = store.stat(keys.pictures())
                 .map(found -> List.of(EventJson.read(store.get(found.key()), ManifestImage[].class)))
                 .orElse(started.trainSubset());
-        return new Evaluator(store, models.get(started.spec().baseModel()), started, trained, () -> closing);
+        return new Evaluator(
+                store,
+                models.get(
+                        started.spec().baseModel(),
+                        Precision.valueOf(started.spec().precision().toUpperCase(Locale.ROOT))),
+                started,
+                trained,
+                () -> closing);
     }
 
-    private LoraWeights fetch(CheckpointSaved saved) throws IOException {
-        try (var scratch = new Scratch(work)) {
-            Path file = scratch.file("adapter.safetensors");
-            store.download(saved.objectKey(), file);
-            String found = Sha256.of(file);
-            if (!found.equals(saved.sha256())) {
-                throw new PermanentException("checkpoint '%s' has the SHA-256 %s, not %s as was announced"
-                        .formatted(saved.objectKey(), found, saved.sha256()));
-            }
-            return LoraFormats.read(file);
+    private Path fetch(CheckpointSaved saved, Scratch scratch) throws IOException {
+        Path file = scratch.file("checkpoint.safetensors");
+        store.download(saved.objectKey(), file);
+        String found = Sha256.of(file);
+        if (!found.equals(saved.sha256())) {
+            throw new PermanentException("checkpoint '%s' has the SHA-256 %s, not %s as was announced"
+                    .formatted(saved.objectKey(), found, saved.sha256()));
         }
+        return file;
+    }
+
+    /** What a checkpoint lays over the base model. */
+    private static Adaptation adaptation(TrainingSpec spec, Path file) {
+        return switch (spec.method()) {
+            case LORA, DREAMBOOTH_LORA ->
+                Adaptation.of(LoraFormats.open(file).weights().stream()
+                        .map(adapter -> new WeightedLora(adapter, 1))
+                        .toList());
+            case TEXTUAL_INVERSION ->
+                new Adaptation(List.of(), List.of(TextualInversionFiles.read(file, spec.subjectWord())), Map.of());
+            case DREAMBOOTH, FULL -> new Adaptation(List.of(), List.of(), NetworkFiles.read(file));
+        };
     }
 
     private Optional<Evaluation> stored(ValidationKeys keys, int step) {

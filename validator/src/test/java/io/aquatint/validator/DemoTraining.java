@@ -6,7 +6,12 @@ import io.aquatint.diffusion.checkpoint.DiffusersFolder;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.ModelSource;
+import io.aquatint.diffusion.checkpoint.SafetensorsWriter;
+import io.aquatint.diffusion.checkpoint.TensorData;
 import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.diffusion.checkpoint.TextualInversion;
+import io.aquatint.diffusion.checkpoint.TextualInversionFiles;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.events.CheckpointSaved;
@@ -32,6 +37,7 @@ final class DemoTraining {
     private final ObjectStore store;
     private final Path work;
     private final String id;
+    private final Path base;
     private final TensorSource unet;
 
     /** @param work as the validation's: the demo model is made there once */
@@ -39,8 +45,8 @@ final class DemoTraining {
         this.store = store;
         this.work = work;
         this.id = id;
-        this.unet =
-                DiffusersFolder.open(new BaseModels(work).path(BaseModels.DEMO)).weights("unet");
+        this.base = new BaseModels(work).path(BaseModels.DEMO);
+        this.unet = DiffusersFolder.open(base).weights("unet");
     }
 
     static TrainingSpec spec(String more) {
@@ -90,8 +96,32 @@ final class DemoTraining {
 
     /** A checkpoint in the store whose adapter's numbers are normal, times {@code size}. */
     CheckpointSaved checkpoint(int step, int seed, double size) throws IOException {
-        byte[] file = adapter(seed, size);
-        String key = "trainings/%s/epochs/1/checkpoints/%06d/adapter.safetensors".formatted(id, step);
+        return checkpoint(step, "adapter", adapter(seed, size));
+    }
+
+    /** A checkpoint of textual inversion. */
+    CheckpointSaved word(int step, String token) throws IOException {
+        int width = ModelSource.open(base).config("text_encoder").integer("hidden_size");
+        var word = new TextualInversion(token, List.of(normal(new Random(step), width, 1)), null);
+        Path file = Files.createTempFile(work, "planted", ".safetensors");
+        TextualInversionFiles.writeDiffusers(file, word, Map.of());
+        return checkpoint(step, "learned_embeds", Files.readAllBytes(file));
+    }
+
+    /** A checkpoint of the whole UNet, which differs from the base's in one layer. */
+    CheckpointSaved networks(int step) throws IOException {
+        Map<String, TensorData> tensors = new TreeMap<>();
+        unet.names().forEach(name -> tensors.put("unet." + name, unet.read(name)));
+        TensorData bias = unet.read("conv_out.bias");
+        tensors.put(
+                "unet.conv_out.bias",
+                TensorData.of(
+                        normal(new Random(step), bias.size(), 0.1), bias.info().dimensions()));
+        return checkpoint(step, "networks", SafetensorsWriter.toBytes(tensors, Map.of()));
+    }
+
+    private CheckpointSaved checkpoint(int step, String name, byte[] file) {
+        String key = "trainings/%s/epochs/1/checkpoints/%06d/%s.safetensors".formatted(id, step, name);
         store.put(key, file, "application/octet-stream");
         return new CheckpointSaved(id, step, 1, key, Sha256.of(file), file.length, "state", 0.1);
     }

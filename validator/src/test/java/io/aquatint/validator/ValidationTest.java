@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.aquatint.diffusion.checkpoint.LoraFormats;
+import io.aquatint.diffusion.pipeline.Adaptation;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
+import io.aquatint.diffusion.pipeline.WeightedLora;
 import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.diffusion.training.ValidationLoss;
 import io.aquatint.events.AlertLevel;
@@ -298,6 +300,31 @@ class ValidationTest {
     }
 
     @Test
+    void aWordIsAskedForByItself() throws IOException {
+        TrainingSpec word = DemoTraining.spec(", \"method\": \"TEXTUAL_INVERSION\"");
+        Evaluation base = validation.on(training.started(heldOut, subset, word)).get(0);
+        Evaluation learned = evaluate(training.word(100, "<sks>"));
+
+        assertThat(base.samples())
+                .extracting(Sample::prompt)
+                .containsExactly("a photo of <sks>", "a photo of <sks> on a beach");
+        assertThat(learned.scored().heldOut()).isNotEqualTo(1);
+        assertThat(learned.samples().get(0).sha256())
+                .isNotEqualTo(base.samples().get(0).sha256());
+    }
+
+    @Test
+    void wholeNetworksTakeThePlaceOfTheBaseModels() throws IOException {
+        TrainingSpec full = DemoTraining.spec(", \"method\": \"FULL\"");
+        Evaluation base = validation.on(training.started(heldOut, subset, full)).get(0);
+        Evaluation learned = evaluate(training.networks(100));
+
+        assertThat(learned.scored().heldOut()).isNotEqualTo(1);
+        assertThat(learned.samples().get(0).sha256())
+                .isNotEqualTo(base.samples().get(0).sha256());
+    }
+
+    @Test
     void nativeMemoryIsFlatFromCheckpointToCheckpoint() throws IOException {
         TrainingStarted started = training.started(heldOut, subset, spec);
         try (StableDiffusion model = StableDiffusion.load(new BaseModels(work).path(BaseModels.DEMO))) {
@@ -308,7 +335,7 @@ class ValidationTest {
                 Path adapter = work.resolve("flat.safetensors");
                 CheckpointSaved saved = training.checkpoint(step);
                 store.download(saved.objectKey(), adapter);
-                evaluator.of(saved, LoraFormats.read(adapter), before);
+                evaluator.of(saved, Adaptation.of(List.of(new WeightedLora(LoraFormats.read(adapter), 1))), before);
                 assertThat(model.manager().getManagedArrays()).hasSize(arrays);
             }
         }
