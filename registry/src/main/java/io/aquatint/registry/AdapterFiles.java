@@ -11,6 +11,7 @@ import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
 import io.aquatint.diffusion.checkpoint.LoraWriter;
 import io.aquatint.diffusion.checkpoint.ModelSource;
+import io.aquatint.events.ArtifactFormat;
 import io.aquatint.events.TrainingRequested;
 import java.nio.file.Path;
 import java.time.Instant;
@@ -26,9 +27,6 @@ import java.util.stream.Collectors;
  * the training was to adapt, every layer fits the base model, and every number is the one that was trained.
  */
 final class AdapterFiles {
-    /** The two files of a version. */
-    record Written(Path diffusers, Path kohya) {}
-
     private AdapterFiles() {}
 
     /** The kohya file's name: people collect these in one folder, so it says what it is. */
@@ -43,7 +41,7 @@ final class AdapterFiles {
      * @return the files, each checked
      * @throws CheckpointException with all that does not fit; what was written then is not to be used
      */
-    static Written write(
+    static List<WrittenFile> write(
             Path adapter, ModelSource base, TrainingRequested request, int step, Instant createdAt, Path folder) {
         LoraFile trained = LoraFormats.open(adapter);
         verify(trained, base, request);
@@ -58,7 +56,8 @@ final class AdapterFiles {
                 .kohya(kohya, kohyaMetadata(base, request, step, createdAt));
         verifyWritten(kohya, trained, base, request);
 
-        return new Written(diffusers, kohya);
+        return List.of(
+                new WrittenFile(ArtifactFormat.DIFFUSERS, diffusers), new WrittenFile(ArtifactFormat.KOHYA, kohya));
     }
 
     private static KohyaMetadata kohyaMetadata(

@@ -1,9 +1,9 @@
 package io.aquatint.registry;
 
-import io.aquatint.events.ArtifactFormat;
+import io.aquatint.events.Artifact;
+import io.aquatint.events.ModelVersion;
 import io.aquatint.runtime.store.ObjectStore;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -21,30 +21,47 @@ final class Links {
         this.publicUrl = publicUrl.replaceAll("/+$", "");
     }
 
+    /** The key of a version's file. */
+    static String key(String dataset, int version, String name) {
+        return folder(dataset, version) + name;
+    }
+
     /** A link for everyone. */
-    String of(String dataset, int version, ArtifactFormat format, String objectKey) {
+    String of(String dataset, int version, String objectKey) {
         return publicUrl.isEmpty()
                 ? store.presignGet(objectKey, SIGNED).toString()
-                : publicUrl + path(dataset, version, format);
+                : publicUrl + path(dataset, version, objectKey);
     }
 
     /** A link for whoever asked under this address; the public one where there is one. */
-    String of(String dataset, int version, ArtifactFormat format, Optional<String> askedUnder) {
-        return (publicUrl.isEmpty() ? askedUnder.orElse("") : publicUrl) + path(dataset, version, format);
+    String of(String dataset, int version, String objectKey, Optional<String> askedUnder) {
+        return (publicUrl.isEmpty() ? askedUnder.orElse("") : publicUrl) + path(dataset, version, objectKey);
     }
 
-    /** The format of a path's last part, {@code diffusers} or {@code kohya}. */
-    static Optional<ArtifactFormat> format(String name) {
-        return Arrays.stream(ArtifactFormat.values())
-                .filter(format -> nameOf(format).equals(name))
-                .findFirst();
+    /**
+     * The file that a path's end names: by its name, {@code unet/config.json}, or by its format, {@code kohya}, which is the first of
+     * that format.
+     */
+    static Optional<Artifact> find(ModelVersion version, String name) {
+        String key = key(version.dataset(), version.version(), name);
+        return version.artifacts().stream()
+                .filter(artifact -> artifact.objectKey().equals(key))
+                .findFirst()
+                .or(() -> version.artifacts().stream()
+                        .filter(artifact -> artifact.format()
+                                .name()
+                                .toLowerCase(Locale.ROOT)
+                                .equals(name))
+                        .findFirst());
     }
 
-    private static String path(String dataset, int version, ArtifactFormat format) {
-        return "/v1/models/%s/%d/files/%s".formatted(dataset, version, nameOf(format));
+    private static String path(String dataset, int version, String objectKey) {
+        String folder = folder(dataset, version);
+        String name = objectKey.startsWith(folder) ? objectKey.substring(folder.length()) : objectKey;
+        return "/v1/models/%s/%d/files/%s".formatted(dataset, version, name);
     }
 
-    private static String nameOf(ArtifactFormat format) {
-        return format.name().toLowerCase(Locale.ROOT);
+    private static String folder(String dataset, int version) {
+        return "models/%s/%d/".formatted(dataset, version);
     }
 }

@@ -66,7 +66,7 @@ final class Publishing {
     private void publish(Draft draft, Instant now) {
         ModelVersion version;
         try {
-            version = Versions.with(draft.version(), files.make(draft));
+            version = Versions.with(draft.version(), files.kept(draft.version().checkpoints()), files.make(draft));
         } catch (CheckpointException
                 | UnsupportedModelException
                 | ObjectMissingException

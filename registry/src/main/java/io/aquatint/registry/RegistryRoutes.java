@@ -35,13 +35,14 @@ final class RegistryRoutes {
 
     /**
      * {@code GET /v1/models} (newest first, {@code ?dataset=} for one data set's), {@code GET /v1/models/{dataset}/{version}} with
-     * the whole lineage ({@code latest} is the highest version) and {@code GET .../files/diffusers} or {@code .../files/kohya}.
+     * the whole lineage ({@code latest} is the highest version) and {@code GET .../files/NAME}; instead of a name a format will do,
+     * {@code .../files/kohya}.
      */
     void addTo(Router router) {
         router.get("/v1/models").handler(this::list);
         router.get("/v1/models/:dataset/:version")
                 .handler(context -> withVersion(context, version -> json(context, linked(context, version))));
-        router.get("/v1/models/:dataset/:version/files/:format")
+        router.get("/v1/models/:dataset/:version/files/*")
                 .handler(context -> withVersion(context, version -> file(context, version)));
     }
 
@@ -82,16 +83,14 @@ final class RegistryRoutes {
     }
 
     private void file(RoutingContext context, ModelVersion version) {
-        String name = context.pathParam("format");
-        Optional<Artifact> artifact = Links.format(name).flatMap(format -> version.artifacts().stream()
-                .filter(candidate -> candidate.format() == format)
-                .findFirst());
+        String name = String.valueOf(context.pathParam("*"));
+        Optional<Artifact> artifact = Links.find(version, name);
         if (artifact.isEmpty()) {
             new JsonError(
                             404,
-                            "format_unknown",
+                            "file_unknown",
                             "Model %s has no file '%s'.".formatted(version.modelId(), name),
-                            "Ask for 'diffusers' or 'kohya'.")
+                            "Its files stand in the 'artifacts' of GET /v1/models/%s.".formatted(version.modelId()))
                     .send(context);
             return;
         }
@@ -154,7 +153,7 @@ final class RegistryRoutes {
                                 artifact.objectKey(),
                                 artifact.sha256(),
                                 artifact.bytes(),
-                                links.of(version.dataset(), version.version(), artifact.format(), asked)))
+                                links.of(version.dataset(), version.version(), artifact.objectKey(), asked)))
                         .toList());
     }
 

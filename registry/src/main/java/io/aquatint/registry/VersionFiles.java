@@ -4,7 +4,8 @@ import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.pipeline.BaseModels;
 import io.aquatint.events.Artifact;
-import io.aquatint.events.ArtifactFormat;
+import io.aquatint.events.ModelCheckpoint;
+import io.aquatint.events.TrainingRequested;
 import io.aquatint.runtime.store.ObjectCache;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.Scratch;
@@ -12,6 +13,7 @@ import io.aquatint.runtime.store.Sha256;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Makes the files of a version out of its checkpoint and puts them into the object store. */
@@ -41,18 +43,33 @@ final class VersionFiles {
     List<Artifact> make(Draft draft) throws IOException {
         ModelSource base = ModelSource.open(models.path(draft.version().baseModel()));
         try (var scratch = new Scratch(work)) {
-            Path adapter = fetch(draft, scratch.file("adapter.safetensors"));
-            AdapterFiles.Written written = AdapterFiles.write(
-                    adapter,
-                    base,
-                    draft.request(),
-                    draft.chosen().step(),
-                    draft.version().createdAt(),
-                    scratch.folder());
-            return List.of(
-                    store(draft, ArtifactFormat.DIFFUSERS, written.diffusers()),
-                    store(draft, ArtifactFormat.KOHYA, written.kohya()));
+            Path trained = fetch(draft, scratch.file("checkpoint.safetensors"));
+            Path folder = Files.createDirectory(scratch.file("files"));
+            List<Artifact> artifacts = new ArrayList<>();
+            for (WrittenFile file : write(draft, trained, base, folder)) {
+                artifacts.add(store(draft, file, folder.relativize(file.path()).toString()));
+            }
+            return artifacts;
         }
+    }
+
+    private static List<WrittenFile> write(Draft draft, Path trained, ModelSource base, Path folder)
+            throws IOException {
+        TrainingRequested request = draft.request();
+        int step = draft.chosen().step();
+        return switch (request.spec().method()) {
+            case LORA, DREAMBOOTH_LORA ->
+                AdapterFiles.write(trained, base, request, step, draft.version().createdAt(), folder);
+            case TEXTUAL_INVERSION -> WordFiles.write(trained, base, request, step, folder);
+            case DREAMBOOTH, FULL -> TunedNetworks.write(trained, base, request, step, folder);
+        };
+    }
+
+    /** Those of a version's checkpoints that are still kept. */
+    List<ModelCheckpoint> kept(List<ModelCheckpoint> checkpoints) {
+        return checkpoints.stream()
+                .filter(checkpoint -> store.stat(checkpoint.objectKey()).isPresent())
+                .toList();
     }
 
     private Path fetch(Draft draft, Path to) throws IOException {
@@ -65,11 +82,12 @@ final class VersionFiles {
         return to;
     }
 
-    private Artifact store(Draft draft, ArtifactFormat format, Path file) throws IOException {
+    private Artifact store(Draft draft, WrittenFile file, String name) throws IOException {
         String dataset = draft.version().dataset();
         int version = draft.version().version();
-        String key = "models/%s/%d/%s".formatted(dataset, version, file.getFileName());
-        store.put(key, file, CONTENT_TYPE);
-        return new Artifact(format, key, Sha256.of(file), Files.size(file), links.of(dataset, version, format, key));
+        String key = Links.key(dataset, version, name);
+        store.put(key, file.path(), CONTENT_TYPE);
+        return new Artifact(
+                file.format(), key, Sha256.of(file.path()), Files.size(file.path()), links.of(dataset, version, key));
     }
 }

@@ -1,6 +1,7 @@
 package io.aquatint.registry;
 
 import io.aquatint.events.Artifact;
+import io.aquatint.events.ModelCheckpoint;
 import io.aquatint.events.ModelScores;
 import io.aquatint.events.ModelVersion;
 import java.util.List;
@@ -15,7 +16,12 @@ final class Versions {
 
     /** The same version with other files. */
     static ModelVersion with(ModelVersion version, List<Artifact> artifacts) {
-        return with(version, version.scores(), artifacts);
+        return with(version, version.checkpoints(), artifacts);
+    }
+
+    /** The same version with other checkpoints and files. */
+    static ModelVersion with(ModelVersion version, List<ModelCheckpoint> checkpoints, List<Artifact> artifacts) {
+        return with(version, version.scores(), checkpoints, artifacts);
     }
 
     /** The same version with scores that it has not; empty if it has them all. */
@@ -25,10 +31,14 @@ final class Versions {
         version.scores().forEach(score -> all.put(score.step(), score));
         return all.size() == version.scores().size()
                 ? Optional.empty()
-                : Optional.of(with(version, List.copyOf(all.values()), version.artifacts()));
+                : Optional.of(with(version, List.copyOf(all.values()), version.checkpoints(), version.artifacts()));
     }
 
-    private static ModelVersion with(ModelVersion version, List<ModelScores> scores, List<Artifact> artifacts) {
+    private static ModelVersion with(
+            ModelVersion version,
+            List<ModelScores> scores,
+            List<ModelCheckpoint> checkpoints,
+            List<Artifact> artifacts) {
         return new ModelVersion(
                 version.modelId(),
                 version.dataset(),
@@ -40,7 +50,7 @@ final class Versions {
                 version.images(),
                 version.heldOut(),
                 scores,
-                version.checkpoints(),
+                checkpoints,
                 artifacts,
                 version.createdAt());
     }

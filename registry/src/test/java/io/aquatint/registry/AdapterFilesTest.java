@@ -44,18 +44,18 @@ class AdapterFilesTest {
     @Test
     void bothFilesHoldWhatWasTrained() {
         Map<String, LoraPair> trained = PlantedAdapter.pairs(model.weights("unet"), request);
-        AdapterFiles.Written files = write(trained);
+        List<WrittenFile> files = write(trained);
 
-        assertThat(files.diffusers()).hasFileName("pytorch_lora_weights.safetensors");
-        LoraPair diffusers = layer(LoraFormats.read(files.diffusers()).modules());
+        assertThat(files.get(0).path()).hasFileName("pytorch_lora_weights.safetensors");
+        LoraPair diffusers = layer(LoraFormats.read(files.get(0).path()).modules());
         assertThat(diffusers.scale()).isEqualTo(1.0);
         assertThat(diffusers.up()).containsExactly(layer(trained).folded().up());
 
-        assertThat(files.kohya()).hasFileName("cats-v3-kohya.safetensors");
-        LoraPair kohya = layer(LoraFormats.read(files.kohya()).modules());
+        assertThat(files.get(1).path()).hasFileName("cats-v3-kohya.safetensors");
+        LoraPair kohya = layer(LoraFormats.read(files.get(1).path()).modules());
         assertThat(kohya.alpha()).isEqualTo(2.0);
         assertThat(kohya.up()).containsExactly(layer(trained).up());
-        assertThat(SafetensorsFile.open(files.kohya()).metadata())
+        assertThat(SafetensorsFile.open(files.get(1).path()).metadata())
                 .containsEntry("ss_network_dim", "4")
                 .containsEntry("ss_network_alpha", "2")
                 .containsEntry("ss_steps", "200")
@@ -100,11 +100,11 @@ class AdapterFilesTest {
     void theTextEncodersAdapterIsInBothFiles() {
         LoraPair pair = LoraPair.linear(4, 64, 64, new float[256], new float[256], 4);
         pair.up()[7] = 3;
-        AdapterFiles.Written files = write(
+        List<WrittenFile> files = write(
                 LoraWeights.of(Component.UNET, PlantedAdapter.pairs(model.weights("unet"), request)),
                 LoraWeights.of(Component.TEXT_ENCODER, Map.of(TEXT_LAYER, pair)));
 
-        for (Path file : List.of(files.diffusers(), files.kohya())) {
+        for (Path file : List.of(files.get(0).path(), files.get(1).path())) {
             LoraWeights text = Objects.requireNonNull(LoraFormats.readAll(file).get(Component.TEXT_ENCODER));
             assertThat(Objects.requireNonNull(text.modules().get(TEXT_LAYER)).up())
                     .containsExactly(pair.up());
@@ -121,11 +121,11 @@ class AdapterFilesTest {
                 .hasMessageContaining(TEXT_LAYER);
     }
 
-    private AdapterFiles.Written write(Map<String, LoraPair> pairs) {
+    private List<WrittenFile> write(Map<String, LoraPair> pairs) {
         return write(LoraWeights.of(Component.UNET, pairs));
     }
 
-    private AdapterFiles.Written write(LoraWeights... adapters) {
+    private List<WrittenFile> write(LoraWeights... adapters) {
         Path adapter = folder.resolve("adapter.safetensors");
         LoraFormats.writeKohya(adapter, List.of(adapters), KohyaMetadata.of(Map.of()));
         return AdapterFiles.write(adapter, model, request, 200, NOW, folder);

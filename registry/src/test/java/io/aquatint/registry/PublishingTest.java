@@ -98,7 +98,7 @@ class PublishingTest {
                             "models/cats/3/cats-v3-kohya.safetensors");
             assertThat(ready.artifacts())
                     .extracting(Artifact::url)
-                    .contains("https://models.example.com/v1/models/cats/3/files/diffusers");
+                    .contains("https://models.example.com/v1/models/cats/3/files/pytorch_lora_weights.safetensors");
             for (Artifact artifact : ready.artifacts()) {
                 byte[] file = store.get(artifact.objectKey());
                 assertThat(Sha256.of(file)).isEqualTo(artifact.sha256());

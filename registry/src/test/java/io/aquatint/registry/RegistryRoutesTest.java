@@ -122,7 +122,8 @@ class RegistryRoutesTest {
     @Test
     void aFileComesWholeUnderItsName() throws Exception {
         byte[] file = plant("cats", 1, 0);
-        HttpResponse<byte[]> response = get("/v1/models/cats/1/files/diffusers");
+        HttpResponse<byte[]> response = get("/v1/models/cats/1/files/pytorch_lora_weights.safetensors");
+        assertThat(get("/v1/models/cats/1/files/diffusers").body()).isEqualTo(file);
         assertThat(response.statusCode()).isEqualTo(200);
         assertThat(response.body()).isEqualTo(file);
         assertThat(response.headers().firstValue("content-disposition"))
@@ -137,8 +138,9 @@ class RegistryRoutesTest {
         assertError("/v1/models/cats/9", 404, "model_missing");
         assertError("/v1/models/none/latest", 404, "model_missing");
         assertError("/v1/models/cats/first", 400, "bad_version");
-        assertError("/v1/models/cats/1/files/zip", 404, "format_unknown");
-        assertError("/v1/models/cats/1/files/kohya", 404, "format_unknown");
+        assertError("/v1/models/cats/1/files/zip", 404, "file_unknown");
+        assertError("/v1/models/cats/1/files/kohya", 404, "file_unknown");
+        assertError("/v1/models/cats/1/files/unet/config.json", 404, "file_unknown");
         store.delete("models/cats/1/pytorch_lora_weights.safetensors");
         assertError("/v1/models/cats/1/files/diffusers", 404, "file_missing");
     }
