@@ -24,9 +24,6 @@ public record IngestSettings(
 
     private static final int PICTURES_PER_REQUEST = 8;
 
-    /** A 16-bit picture with alpha takes 12 while it is decoded and cropped. */
-    private static final int HEAP_BYTES_PER_PIXEL = 16;
-
     /** The defaults, with a work folder. */
     public static IngestSettings in(Path work) {
         return new IngestSettings(Limits.DEFAULT.bytes(), Limits.DEFAULT.pixels(), work);
@@ -34,7 +31,7 @@ public record IngestSettings(
 
     /** The limits of pictures: what is allowed, as far as this JVM's memory reaches. */
     public Limits limits() {
-        long affordable = Runtime.getRuntime().maxMemory() / HEAP_BYTES_PER_PIXEL;
+        long affordable = Runtime.getRuntime().maxMemory() / Limits.HEAP_BYTES_PER_PIXEL;
         return new Limits(maxBytes, Math.min(maxPixels, affordable), Limits.DEFAULT.smallestSide());
     }
 

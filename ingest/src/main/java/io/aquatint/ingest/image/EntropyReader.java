@@ -106,11 +106,9 @@ final class EntropyReader {
 
         int index = 1;
         do {
-            if (count < 32) {
-                buffer |= (long) LONG.get(data, at) >>> count;
-                at += (63 - count) >> 3;
-                count |= 56;
-            }
+            buffer |= (long) LONG.get(data, at) >>> count;
+            at += (63 - count) >> 3;
+            count |= 56;
             entry = ac.next(buffer);
             if (entry == 0) {
                 return false;

@@ -11,6 +11,17 @@ import java.util.HexFormat;
  * without metadata. The pixels are those that Pillow would give.
  */
 public final class ImagePreparer {
+    private static final int HASHED_SIDE = 32;
+    private static final double[][] COSINES = new double[8][HASHED_SIDE];
+
+    static {
+        for (int frequency = 0; frequency < COSINES.length; frequency++) {
+            for (int i = 0; i < HASHED_SIDE; i++) {
+                COSINES[frequency][i] = Math.cos(Math.PI * (2 * i + 1) * frequency / (2.0 * HASHED_SIDE));
+            }
+        }
+    }
+
     private ImagePreparer() {}
 
     /**
@@ -60,7 +71,7 @@ public final class ImagePreparer {
 
     /** The signs of the 8 x 8 lowest frequencies of the 32 x 32 picture's cosine transform against their median. */
     private static String perceptualHash(RgbImage image) {
-        int n = 32;
+        int n = HASHED_SIDE;
         double[] luma = Lanczos.resize(image, n).luma();
         double[] low = new double[64];
         for (int v = 0; v < 8; v++) {
@@ -68,9 +79,7 @@ public final class ImagePreparer {
                 double sum = 0;
                 for (int y = 0; y < n; y++) {
                     for (int x = 0; x < n; x++) {
-                        sum += luma[y * n + x]
-                                * Math.cos(Math.PI * (2 * x + 1) * u / (2.0 * n))
-                                * Math.cos(Math.PI * (2 * y + 1) * v / (2.0 * n));
+                        sum += luma[y * n + x] * COSINES[u][x] * COSINES[v][y];
                     }
                 }
                 low[8 * v + u] = sum;

@@ -137,9 +137,17 @@ final class JpegPlane {
         }
         int last = Math.min(stride, width - firstX) - 1;
         interpolate(shift, halfHeight ? 8 : 1, halfHeight ? 7 : 2, last);
-        for (int x = left; x < right; x++) {
-            int i = (x >> 1) - firstX;
-            out[x - left] = (x & 1) == 0 ? lefts[i] : rights[i];
+        int x = left;
+        if (x % 2 == 1) {
+            out[0] = rights[x / 2 - firstX];
+            x++;
+        }
+        for (; x + 1 < right; x += 2) {
+            out[x - left] = lefts[x / 2 - firstX];
+            out[x - left + 1] = rights[x / 2 - firstX];
+        }
+        if (x < right) {
+            out[x - left] = lefts[x / 2 - firstX];
         }
     }
 

@@ -7,22 +7,30 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aquatint.events.RejectionReason;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 
 /**
  * Does to a local folder what ingest does to uploads: writes the accepted pictures as PNG files, {@code metadata.jsonl} in the
  * convention of Hugging Face's image folders ({@code file_name}, {@code text}; and {@code source}, the original's name), and
  * {@code report.json} with what was refused and why. The caption of {@code a.jpg} is in {@code a.txt} beside it, or in the input
- * folder's own {@code metadata.jsonl}.
+ * folder's own {@code metadata.jsonl}. Several pictures are worked on at once; results are in the order of the names.
  */
 public final class PrepareFolder {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -62,32 +70,44 @@ public final class PrepareFolder {
         Set<String> seen = new HashSet<>();
         Set<String> names = new HashSet<>();
         int duplicates = 0;
-        for (Path file : files(in)) {
-            String source = file.getFileName().toString();
-            try {
-                Prepared prepared = ImagePreparer.prepare(read(file), size, limits);
-                if (!seen.add(prepared.sha256())) {
-                    duplicates++;
-                    console.printf("same      %s: a picture that is there already%n", source);
-                    continue;
+        List<Path> files = files(in);
+        ExecutorService workers = Executors.newFixedThreadPool(limits.picturesAtOnce());
+        try {
+            Iterator<Path> next = files.iterator();
+            Queue<Future<Prepared>> ahead = new ArrayDeque<>();
+            for (Path file : files) {
+                while (next.hasNext() && ahead.size() < 2 * limits.picturesAtOnce()) {
+                    Path later = next.next();
+                    ahead.add(workers.submit(() -> ImagePreparer.prepare(read(later), size, limits)));
                 }
-                String name = freeName(source, names);
-                Files.write(out.resolve(name), prepared.png());
-                ObjectNode line = JSON.createObjectNode();
-                line.put("file_name", name);
-                line.put("text", caption(file, captions));
-                line.put("source", source);
-                metadata.append(line).append('\n');
-            } catch (RejectedImageException e) {
-                ObjectNode refusal = refusals.addObject();
-                refusal.put("source", source);
-                refusal.put("reason", e.reason().name());
-                refusal.put("detail", e.getMessage());
-                refusal.put("advice", e.reason().advice());
-                console.printf(
-                        "refused   %s: %s, %s. %s%n",
-                        source, e.reason(), e.getMessage(), e.reason().advice());
+                String source = file.getFileName().toString();
+                try {
+                    Prepared prepared = result(ahead.remove());
+                    if (!seen.add(prepared.sha256())) {
+                        duplicates++;
+                        console.printf("same      %s: a picture that is there already%n", source);
+                        continue;
+                    }
+                    String name = freeName(source, names);
+                    Files.write(out.resolve(name), prepared.png());
+                    ObjectNode line = JSON.createObjectNode();
+                    line.put("file_name", name);
+                    line.put("text", caption(file, captions));
+                    line.put("source", source);
+                    metadata.append(line).append('\n');
+                } catch (RejectedImageException e) {
+                    ObjectNode refusal = refusals.addObject();
+                    refusal.put("source", source);
+                    refusal.put("reason", e.reason().name());
+                    refusal.put("detail", e.getMessage());
+                    refusal.put("advice", e.reason().advice());
+                    console.printf(
+                            "refused   %s: %s, %s. %s%n",
+                            source, e.reason(), e.getMessage(), e.reason().advice());
+                }
             }
+        } finally {
+            workers.shutdownNow();
         }
         Files.writeString(out.resolve(METADATA), metadata);
         ObjectNode report = JSON.createObjectNode();
@@ -98,6 +118,22 @@ public final class PrepareFolder {
                 out.resolve("report.json"),
                 JSON.writerWithDefaultPrettyPrinter().writeValueAsString(report) + "\n");
         return new Report(seen.size(), duplicates, refusals.size());
+    }
+
+    private static Prepared result(Future<Prepared> future) throws IOException {
+        try {
+            return future.get();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new InterruptedIOException("interrupted while pictures were prepared");
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof RejectedImageException rejected) {
+                throw rejected;
+            } else if (e.getCause() instanceof IOException io) {
+                throw io;
+            }
+            throw new IllegalStateException(e.getCause());
+        }
     }
 
     private byte[] read(Path file) throws IOException {
