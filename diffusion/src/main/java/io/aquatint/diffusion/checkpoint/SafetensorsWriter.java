@@ -15,10 +15,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 
 /**
  * Writes safetensors files as the reference library does: wider element types first, then by name, the header padded with
@@ -38,10 +40,11 @@ public final class SafetensorsWriter {
      */
     public static void write(Path target, TensorSource tensors, Map<String, String> metadata) {
         try {
-            Path folder = target.toAbsolutePath().getParent();
-            Path partial = Files.createTempFile(folder, target.getFileName().toString(), ".partial");
+            Path partial = target.resolveSibling(target.getFileName() + "." + UUID.randomUUID() + ".partial");
             try {
-                try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(partial), 1 << 16)) {
+                try (OutputStream out = new BufferedOutputStream(
+                        Files.newOutputStream(partial, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+                        1 << 16)) {
                     write(out, tensors, metadata);
                 }
                 Files.move(partial, target, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);

@@ -59,10 +59,34 @@ public record TensorData(TensorInfo info, ByteBuffer bytes) {
     /** The elements as float32, whatever their type. */
     public float[] toFloats() {
         float[] floats = new float[size()];
-        for (int i = 0; i < floats.length; i++) {
-            floats[i] = (float) number(i);
-        }
+        copy(0, floats, floats.length);
         return floats;
+    }
+
+    /** Copies {@code count} elements from {@code begin} on. */
+    void copy(int begin, float[] into, int count) {
+        switch (info.dtype()) {
+            case F32 ->
+                bytes.slice(4 * begin, 4 * count)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .asFloatBuffer()
+                        .get(into, 0, count);
+            case F16 -> {
+                for (int i = 0; i < count; i++) {
+                    into[i] = Half.toFloat(bytes.getShort(2 * (begin + i)));
+                }
+            }
+            case BF16 -> {
+                for (int i = 0; i < count; i++) {
+                    into[i] = Float.intBitsToFloat(bytes.getShort(2 * (begin + i)) << 16);
+                }
+            }
+            default -> {
+                for (int i = 0; i < count; i++) {
+                    into[i] = (float) number(begin + i);
+                }
+            }
+        }
     }
 
     /** One element, exactly but for integers beyond 2^53. */

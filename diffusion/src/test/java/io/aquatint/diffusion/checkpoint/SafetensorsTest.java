@@ -129,6 +129,15 @@ class SafetensorsTest {
     }
 
     @Test
+    void aFileHasThePermissionsOfAnyFileAndNothingIsLeftBesideIt() throws IOException {
+        Path file = folder.resolve("a.safetensors");
+        SafetensorsWriter.write(file, Map.of("a", TensorData.of(new float[1], 1)), Map.of());
+        Path other = Files.createFile(folder.resolve("b"));
+        assertThat(Files.getPosixFilePermissions(file)).isEqualTo(Files.getPosixFilePermissions(other));
+        assertThat(folder).isDirectoryContaining("glob:**/a.safetensors").isDirectoryNotContaining("glob:**partial");
+    }
+
+    @Test
     void everyHalfSurvivesTheWayThroughFloat() {
         for (int bits = 0; bits < 1 << 16; bits++) {
             float value = Half.toFloat((short) bits);
