@@ -1,9 +1,7 @@
 package io.aquatint.diffusion.graph;
 
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,15 +24,6 @@ public final class Graph {
     private final String prefix;
     private final Method method;
     private final GraphRule rule;
-
-    /** What all scopes of one graph share. */
-    private static final class Method {
-        final List<String> inputs = new ArrayList<>();
-        final Map<String, Integer> weights = new LinkedHashMap<>();
-        final Map<String, List<Long>> shapes = new LinkedHashMap<>();
-        final StringBuilder body = new StringBuilder();
-        int values;
-    }
 
     public Graph() {
         this("", new Method(), GraphRule.NONE);
@@ -80,7 +69,19 @@ public final class Graph {
 
     /** Ends the method. */
     public void returns(Value... outputs) {
-        method.body.append("    return ").append(list(outputs)).append('\n');
+        method.end = "return " + list(outputs);
+    }
+
+    /**
+     * Ends a part of the network: where activations are not to be kept for the backward pass, those up to the next end are
+     * computed again. The fewer values are used on both sides, the better.
+     */
+    public void endOfPart() {
+        method.endPart();
+    }
+
+    Method method() {
+        return method;
     }
 
     // Layers
@@ -317,14 +318,7 @@ public final class Graph {
 
     /** The ordered indices where rows [b, ...] are repeated, for code that has its own operation to write. */
     public Value op(String format, Object... arguments) {
-        Value value = new Value("v" + method.values++);
-        method.body
-                .append("    ")
-                .append(value)
-                .append(" = ")
-                .append(line(format, arguments))
-                .append('\n');
-        return value;
+        return method.add(line(format, arguments));
     }
 
     private static String line(String format, Object... arguments) {
@@ -363,9 +357,6 @@ public final class Graph {
 
     /** The method as TorchScript. */
     String source() {
-        String arguments =
-                method.inputs.stream().map(name -> ", " + name + ": Tensor").collect(Collectors.joining());
-        String weights = method.weights.isEmpty() ? "" : ", weights: List[Tensor]";
-        return "  def forward(self: __torch__.M" + weights + arguments + ") -> List[Tensor]:\n" + method.body;
+        return method.source();
     }
 }

@@ -11,6 +11,8 @@ public final class Parameters {
     public static final String INPUT = "parameters";
 
     private final ParameterLayout layout;
+    private final Precision precision;
+    private final int begin;
     private final Value leaf;
     private final Value parts;
 
@@ -21,6 +23,8 @@ public final class Parameters {
      */
     public Parameters(Graph graph, ParameterLayout layout, Precision precision) {
         this.layout = layout;
+        this.precision = precision;
+        this.begin = graph.method().lines.size();
         graph.op("torch.set_grad_enabled(True)");
         this.leaf = graph.op("torch.requires_grad_(torch.detach(%s), True)", graph.to(graph.input(INPUT), precision));
         List<Long> sizes =
@@ -30,6 +34,15 @@ public final class Parameters {
 
     public ParameterLayout layout() {
         return layout;
+    }
+
+    Precision precision() {
+        return precision;
+    }
+
+    /** The list of all tensors inside the graph, flat. */
+    Value parts() {
+        return parts;
     }
 
     /** A tensor in its own shape. */
@@ -47,8 +60,14 @@ public final class Parameters {
      * @param loss one number
      * @param factor one number: the loss scale of half precision, or a part of a batch; returned are the loss as it is, and
      *     factor times the gradient, [size], in the precision
+     * @param keepActivations false to compute the network's parts again in the backward pass (Chen et al., Training Deep Nets with
+     *     Sublinear Memory Cost, 2016): slower, in much less memory
      */
-    public void returnsLossAndGradient(Graph graph, Value loss, Value factor) {
+    public void returnsLossAndGradient(Graph graph, Value loss, Value factor, boolean keepActivations) {
+        if (!keepActivations) {
+            graph.method().differentiation = new Recomputation(graph.method(), this, begin, loss, factor);
+            return;
+        }
         Value gradients = graph.op(
                 "torch.grad([%s], [%s], annotate(Optional[List[Optional[Tensor]]], [%s]), None, False, False)",
                 loss, leaf, graph.reshapeLike(factor, loss));

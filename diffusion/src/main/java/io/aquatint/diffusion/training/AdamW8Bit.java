@@ -37,7 +37,7 @@ final class AdamW8Bit implements OptimizerRule {
         long blocks = (count + BLOCK - 1) / BLOCK;
         Map<String, NDArray> state = new LinkedHashMap<>();
         for (Moment moment : Moment.values()) {
-            int zero = Arrays.binarySearch(moment.levels, 0);
+            int zero = Arrays.binarySearch(levels(moment.signed), 0);
             NDArray codes = owner.zeros(new Shape(blocks * BLOCK), DataType.UINT8);
             codes.addi(zero);
             state.put(moment.codes(), codes);
@@ -48,17 +48,15 @@ final class AdamW8Bit implements OptimizerRule {
 
     /** The two running means: of the gradient, which has a sign, and of its square, which has none. */
     private enum Moment {
-        AVERAGE("exp_avg", levels(true)),
-        SQUARE("exp_avg_sq", levels(false));
+        AVERAGE("exp_avg", true),
+        SQUARE("exp_avg_sq", false);
 
         private final String name;
+        private final boolean signed;
 
-        @SuppressWarnings("ImmutableEnumChecker") // nothing writes to it
-        private final double[] levels;
-
-        Moment(String name, double[] levels) {
+        Moment(String name, boolean signed) {
             this.name = name;
-            this.levels = levels;
+            this.signed = signed;
         }
 
         String codes() {
@@ -135,12 +133,13 @@ final class AdamW8Bit implements OptimizerRule {
         private final Value borders;
 
         Codes(Graph graph, Moment moment, double beta, Function<String, Value> state, Value like) {
-            double[] middles = new double[moment.levels.length - 1];
-            Arrays.setAll(middles, i -> (moment.levels[i] + moment.levels[i + 1]) / 2);
+            double[] numbers = levels(moment.signed);
+            double[] middles = new double[numbers.length - 1];
+            Arrays.setAll(middles, i -> (numbers[i] + numbers[i + 1]) / 2);
             this.beta = beta;
             this.codes = state.apply(moment.codes());
             this.scales = state.apply(moment.scales());
-            this.levels = constant(graph, moment.levels, like);
+            this.levels = constant(graph, numbers, like);
             this.borders = constant(graph, middles, like);
         }
 

@@ -40,7 +40,8 @@ public final class FineTuning implements AutoCloseable {
         this.learningRates = config.schedule();
         this.trainable = Trainable.of(model, method, config.seed());
         try {
-            this.training = TrainingStep.of(model, trainable, config.optimizer(), previous);
+            this.training =
+                    TrainingStep.of(model, trainable, config.optimizer(), previous, !config.gradientCheckpointing());
         } catch (RuntimeException e) {
             trainable.close();
             throw e;
@@ -110,7 +111,7 @@ public final class FineTuning implements AutoCloseable {
                 (scope, part) -> data.batch(scope, first + part),
                 () -> data.prepare(first + config.accumulation()));
         step++;
-        if (!Float.isFinite(result.loss()) || !result.updated() && !mayGoOn) {
+        if (!Float.isFinite(result.loss()) || (!result.updated() && !mayGoOn)) {
             throw new TrainingDivergedException(step, result.loss(), result.gradientNorm());
         }
         return new StepResult(step, result.loss(), rate, result.gradientNorm());

@@ -35,13 +35,16 @@ public final class LossGraph {
      *       tokens], int64, for each text encoder
      *   <li>for SDXL: time ids [b, 6]
      * </ol>
+     *
+     * @param keepActivations as in {@link Parameters#returnsLossAndGradient}
      */
     public static Graph of(
             UNet2DConditionConfig unet,
             List<TextEncoder> trainedTextEncoders,
             ParameterLayout layout,
             Function<Parameters, GraphRule> rule,
-            Precision precision) {
+            Precision precision,
+            boolean keepActivations) {
         Graph plain = new Graph();
         Parameters parameters = new Parameters(plain, layout, precision);
         Value factor = plain.input("factor");
@@ -57,7 +60,7 @@ public final class LossGraph {
                 .forward(graph.scope("unet"), noisy, timesteps, graph.to(text.context(), precision), pooled, timeIds);
         Value squared = graph.square(graph.sub(graph.toFloat32(predicted), target));
         Value perPicture = graph.mean(squared, 1, 2, 3); // [b]
-        parameters.returnsLossAndGradient(graph, graph.mean(graph.mul(perPicture, weights)), factor);
+        parameters.returnsLossAndGradient(graph, graph.mean(graph.mul(perPicture, weights)), factor, keepActivations);
         return plain;
     }
 

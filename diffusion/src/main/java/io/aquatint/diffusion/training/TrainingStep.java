@@ -60,20 +60,32 @@ public final class TrainingStep implements AutoCloseable {
      */
     public static TrainingStep of(StableDiffusion model, TrainingMethod method, OptimizerConfig optimizer, long seed) {
         try (Trainable trainable = Trainable.of(model, method, seed)) {
-            return of(model, trainable, optimizer, null);
+            return of(model, trainable, optimizer, null, true);
         }
     }
 
-    /** @param previous what to go on from, as {@link Trainable#initialize} */
+    /**
+     * @param previous what to go on from, as {@link Trainable#initialize}
+     * @param keepActivations as in {@link LossGraph}
+     */
     static TrainingStep of(
-            StableDiffusion model, Trainable trainable, OptimizerConfig optimizer, @Nullable Path previous) {
+            StableDiffusion model,
+            Trainable trainable,
+            OptimizerConfig optimizer,
+            @Nullable Path previous,
+            boolean keepActivations) {
         NDManager manager = model.manager().newSubManager();
         try {
             FlatTensors parameters = FlatTensors.zeros(manager, trainable.layout());
             trainable.initialize(parameters, previous);
             List<TextEncoder> trainedTextEncoders = trainable.changesText() ? model.textEncoders() : List.of();
             Graph graph = LossGraph.of(
-                    model.unetConfig(), trainedTextEncoders, trainable.layout(), trainable::rule, model.precision());
+                    model.unetConfig(),
+                    trainedTextEncoders,
+                    trainable.layout(),
+                    trainable::rule,
+                    model.precision(),
+                    keepActivations);
             Map<String, Weights> weights = new LinkedHashMap<>();
             weights.put("unet", model.unetWeights());
             trainedTextEncoders.forEach(encoder -> weights.put(encoder.component(), encoder.weights()));

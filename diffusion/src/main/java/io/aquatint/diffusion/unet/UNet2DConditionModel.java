@@ -65,6 +65,7 @@ public final class UNet2DConditionModel {
                 graph.conv2d("conv_in", sample, config.inChannels(), firstChannels, 3, 1, 1), firstChannels);
         Deque<Features> skips = new ArrayDeque<>();
         skips.push(hidden);
+        graph.endOfPart();
         for (int level = 0; level < levels; level++) {
             hidden = downBlock(graph.scope("down_blocks." + level), level, hidden, conditioning, skips);
         }
@@ -160,7 +161,9 @@ public final class UNet2DConditionModel {
         Value residual = input.channels() == channels
                 ? input.value()
                 : graph.conv2d("conv_shortcut", input.value(), input.channels(), channels, 1, 1, 0);
-        return new Features(graph.add(residual, hidden), channels);
+        Features output = new Features(graph.add(residual, hidden), channels);
+        graph.endOfPart();
+        return output;
     }
 
     /** Transformer2DModel: attention over the pixels of a feature map. */
@@ -175,6 +178,7 @@ public final class UNet2DConditionModel {
         for (int layer = 0; layer < layers; layer++) {
             Graph block = graph.scope("transformer_blocks." + layer);
             hidden = transformerBlock(block, hidden, channels, heads, conditioning.context());
+            graph.endOfPart();
         }
         if (config.linearProjection()) {
             hidden = pixels(graph, graph.linear("proj_out", hidden, channels, channels), input.value());
