@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
-import ai.djl.pytorch.jni.JniUtils;
 import io.aquatint.diffusion.graph.CudaGraph.Pool;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -23,9 +22,6 @@ import org.jspecify.annotations.Nullable;
 public final class Recording implements AutoCloseable {
     /** Further shapes are not recorded: each takes memory. */
     private static final int MOST_SHAPES = 16;
-
-    private static final boolean TRY_ALGORITHMS =
-            Boolean.parseBoolean(System.getProperty("aquatint.cudnnBenchmark", "true"));
 
     private final NDManager manager;
     private final Work work;
@@ -76,7 +72,6 @@ public final class Recording implements AutoCloseable {
         if (take == null) {
             if (takes.size() < MOST_SHAPES) {
                 takes.put(shapes, new Take()); // the next one is recorded: what is set up by a first run cannot be
-                return firstRun(inputs);
             }
             return runAsWritten(inputs);
         }
@@ -85,16 +80,6 @@ public final class Recording implements AutoCloseable {
             return runAsWritten(inputs);
         }
         return replay(take, inputs);
-    }
-
-    /** The shapes will come again, so that trying all of cuDNN's algorithms once pays; later runs know which is best. */
-    private NDList firstRun(NDArray... inputs) {
-        JniUtils.setBenchmarkCuDNN(TRY_ALGORITHMS);
-        try {
-            return runAsWritten(inputs);
-        } finally {
-            JniUtils.setBenchmarkCuDNN(false);
-        }
     }
 
     private NDList runAsWritten(NDArray... inputs) {
