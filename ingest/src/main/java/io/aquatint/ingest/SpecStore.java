@@ -2,17 +2,19 @@ package io.aquatint.ingest;
 
 import io.aquatint.events.EventJson;
 import io.aquatint.events.TrainingSpec;
+import io.aquatint.ingest.image.TargetSize;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.OptionalInt;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The spec in force of each data set, in the object store, where every ingest process finds it; and the resolution of its pictures,
- * which stays as it is once there are some: pictures of two sizes cannot be trained on together.
+ * The spec in force of each data set, in the object store, where every ingest process finds it; and how its pictures are sized, which
+ * stays as it is once there are some: pictures of two resolutions cannot be trained on together.
  */
 final class SpecStore {
     /** Larger pictures than any base model is trained for would only fill the memory. */
@@ -24,8 +26,12 @@ final class SpecStore {
     private final ObjectStore store;
     private final Set<String> settled = ConcurrentHashMap.newKeySet();
 
-    /** What all pictures of a data set have in common. */
-    private record Pictures(int resolution) {}
+    /** What all pictures of a data set have in common; they are square where nothing is said of buckets. */
+    private record Pictures(int resolution, @Nullable Boolean buckets) {
+        boolean hasBuckets() {
+            return Boolean.TRUE.equals(buckets);
+        }
+    }
 
     SpecStore(ObjectStore store) {
         this.store = store;
@@ -56,29 +62,35 @@ final class SpecStore {
         if (resolution > LARGEST_RESOLUTION) {
             problems.add("resolution is %d, but must be at most %d".formatted(resolution, LARGEST_RESOLUTION));
         }
-        OptionalInt before = resolutionOfPictures(dataset);
-        if (before.isPresent() && before.getAsInt() != resolution) {
-            problems.add(
-                    "resolution is %d, but the data set has pictures of %d already: keep that, or make another data set"
-                            .formatted(resolution, before.getAsInt()));
-        }
+        pictures(dataset).ifPresent(before -> {
+            if (before.resolution() != resolution) {
+                problems.add(
+                        "resolution is %d, but the data set has pictures of %d already: keep that, or make another data set"
+                                .formatted(resolution, before.resolution()));
+            }
+            if (before.hasBuckets() != spec.aspectRatioBuckets()) {
+                problems.add(
+                        "aspectRatioBuckets is %s, but the data set has pictures that were cut %s already: keep that, or make another data set"
+                                .formatted(spec.aspectRatioBuckets(), before.hasBuckets() ? "to buckets" : "square"));
+            }
+        });
         return problems;
     }
 
-    /** Remembers that the data set has a picture of this resolution. */
-    void settle(String dataset, int resolution) {
+    /** Remembers that the data set has a picture of this kind. */
+    void settle(String dataset, TargetSize size) {
         if (!settled.contains(dataset)) {
-            store.putIfAbsent(picturesKey(dataset), EventJson.write(new Pictures(resolution)), "application/json");
+            Pictures pictures = new Pictures(size.resolution(), size.buckets() ? true : null);
+            store.putIfAbsent(picturesKey(dataset), EventJson.write(pictures), "application/json");
             settled.add(dataset);
         }
     }
 
-    private OptionalInt resolutionOfPictures(String dataset) {
+    private Optional<Pictures> pictures(String dataset) {
         try {
-            return OptionalInt.of(EventJson.read(store.get(picturesKey(dataset)), Pictures.class)
-                    .resolution());
+            return Optional.of(EventJson.read(store.get(picturesKey(dataset)), Pictures.class));
         } catch (ObjectMissingException e) {
-            return OptionalInt.empty();
+            return Optional.empty();
         }
     }
 

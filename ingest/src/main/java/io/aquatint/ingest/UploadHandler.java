@@ -9,12 +9,14 @@ import io.aquatint.events.ImageAccepted;
 import io.aquatint.events.ImageRejected;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.RejectionReason;
+import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
 import io.aquatint.events.VerdictEvent;
 import io.aquatint.ingest.image.ImagePreparer;
 import io.aquatint.ingest.image.Limits;
 import io.aquatint.ingest.image.Prepared;
 import io.aquatint.ingest.image.RejectedImageException;
+import io.aquatint.ingest.image.TargetSize;
 import io.aquatint.runtime.store.ObjectInfo;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
@@ -115,14 +117,15 @@ final class UploadHandler {
     }
 
     private ImageAccepted accept(ImageUploaded image, byte[] bytes, String sourceSha256) {
-        int resolution = specs.get(image.dataset()).resolution();
-        Prepared prepared = ImagePreparer.prepare(bytes, resolution, limits);
+        TrainingSpec spec = specs.get(image.dataset());
+        TargetSize target = new TargetSize(spec.resolution(), spec.aspectRatioBuckets());
+        Prepared prepared = ImagePreparer.prepare(bytes, target, limits);
         String sha256 = prepared.sha256();
         String key = "images/%s/%s.png".formatted(sha256.substring(0, 2), sha256);
         if (store.stat(key).isEmpty()) {
             store.put(key, prepared.png(), "image/png");
         }
-        specs.settle(image.dataset(), resolution);
+        specs.settle(image.dataset(), target);
         String caption = image.caption();
         return new ImageAccepted(
                 image.dataset(),

@@ -9,6 +9,7 @@ import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
+import io.aquatint.ingest.image.TargetSize;
 import io.aquatint.runtime.store.MemoryObjectStore;
 import io.aquatint.runtime.store.Sha256;
 import io.vertx.core.Vertx;
@@ -239,12 +240,14 @@ class UploadDoorTest {
     }
 
     @Test
-    void anotherResolutionIsRefusedOnceThereArePictures() throws Exception {
-        new SpecStore(store).settle("cat", 512);
+    void anotherResolutionOrShapeIsRefusedOnceThereArePictures() throws Exception {
+        new SpecStore(store).settle("cat", TargetSize.square(512));
 
         var reply = send("PUT", "/v1/datasets/cat", "application/json", json("{\"resolution\": 64}"));
+        var buckets = send("PUT", "/v1/datasets/cat", "application/json", json("{\"aspectRatioBuckets\": true}"));
 
         assertRefused(reply, 400, "bad_spec");
+        assertRefused(buckets, 400, "bad_spec");
     }
 
     @Test

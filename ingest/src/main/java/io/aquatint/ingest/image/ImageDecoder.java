@@ -40,14 +40,15 @@ final class ImageDecoder {
     private ImageDecoder() {}
 
     /** @throws RejectedImageException if the picture is too large, too small or damaged */
-    static CentreSquare decode(byte[] file, SourceFormat format, Orientation orientation, int size, Limits limits) {
+    static CentreCut decode(
+            byte[] file, SourceFormat format, Orientation orientation, TargetSize target, Limits limits) {
         try {
             return switch (format) {
-                case JPEG -> jpeg(file, orientation, size, limits);
-                case PNG -> CentreSquare.of(png(file, limits), orientation);
-                case GIF -> CentreSquare.of(gif(file, limits), orientation);
-                case WEBP -> CentreSquare.of(webp(file, limits), orientation);
-                case BMP -> CentreSquare.of(fromImage(read(file, format, limits)), orientation);
+                case JPEG -> jpeg(file, orientation, target, limits);
+                case PNG -> CentreCut.of(png(file, limits), orientation, target);
+                case GIF -> CentreCut.of(gif(file, limits), orientation, target);
+                case WEBP -> CentreCut.of(webp(file, limits), orientation, target);
+                case BMP -> CentreCut.of(fromImage(read(file, format, limits)), orientation, target);
             };
         } catch (EOFException e) {
             throw new RejectedImageException(RejectionReason.TRUNCATED, format + " ends too early", e);
@@ -61,25 +62,31 @@ final class ImageDecoder {
         }
     }
 
-    private static CentreSquare jpeg(byte[] file, Orientation orientation, int size, Limits limits) throws IOException {
+    private static CentreCut jpeg(byte[] file, Orientation orientation, TargetSize target, Limits limits)
+            throws IOException {
         PixelSize pixels = JpegFile.size(file);
         checkSize(pixels.width(), pixels.height(), limits);
         JpegFile jpeg = JpegFile.read(file);
-        int scale = scale(Math.min(pixels.width(), pixels.height()), size);
-        Optional<CentreSquare> square = BaselineJpeg.of(jpeg)
-                .flatMap(baseline -> CentreSquare.of(
+        int scale = scale(orientation.upright(pixels), target);
+        Optional<CentreCut> cut = BaselineJpeg.of(jpeg)
+                .flatMap(baseline -> CentreCut.of(
                         pixels.width(),
                         pixels.height(),
                         orientation,
+                        target,
                         scale,
                         box -> JpegDecoder.decode(file, baseline, jpeg.isRgb(), scale, box)));
-        return square.isPresent() ? square.get() : CentreSquare.of(whole(jpeg, limits), orientation);
+        return cut.isPresent() ? cut.get() : CentreCut.of(whole(jpeg, limits), orientation, target);
     }
 
     /** So many pixels of each side may be decoded to one that enough are left to resize. */
-    private static int scale(int side, int size) {
+    private static int scale(PixelSize upright, TargetSize target) {
+        PixelSize size = target.of(upright);
+        PixelSize cut = TargetSize.cut(upright, size);
         int scale = LARGEST_SCALE;
-        while (scale > 1 && side < (long) OVERSAMPLING * scale * size) {
+        while (scale > 1
+                && (cut.width() < (long) OVERSAMPLING * scale * size.width()
+                        || cut.height() < (long) OVERSAMPLING * scale * size.height())) {
             scale /= 2;
         }
         return scale;

@@ -1,13 +1,12 @@
 package io.aquatint.ingest.image;
 
-import io.aquatint.events.PixelSize;
 import io.aquatint.events.RejectionReason;
 import io.aquatint.runtime.store.Sha256;
 import java.util.Arrays;
 import java.util.HexFormat;
 
 /**
- * Makes a picture ready for training: upright by its EXIF orientation, RGB, the centre square, resized by Lanczos, as a PNG
+ * Makes a picture ready for training: upright by its EXIF orientation, RGB, its middle, resized by Lanczos, as a PNG
  * without metadata. The pixels are those that Pillow would give.
  */
 public final class ImagePreparer {
@@ -30,22 +29,27 @@ public final class ImagePreparer {
      * @throws RejectedImageException if the picture is refused; nothing above the limits is decoded
      */
     public static Prepared prepare(byte[] file, int size, Limits limits) {
+        return prepare(file, TargetSize.square(size), limits);
+    }
+
+    /** As the other, but that the result may have another shape than a square. */
+    public static Prepared prepare(byte[] file, TargetSize target, Limits limits) {
         if (file.length > limits.bytes()) {
             throw new RejectedImageException(
                     RejectionReason.TOO_MANY_BYTES, "%d bytes; %d are allowed".formatted(file.length, limits.bytes()));
         }
         SourceFormat format = SourceFormat.of(file);
         Orientation orientation = Orientation.ofExif(Exif.orientation(file, format));
-        CentreSquare square = ImageDecoder.decode(file, format, orientation, size, limits);
-        RgbImage result = square.resized(size);
+        CentreCut cut = ImageDecoder.decode(file, format, orientation, target, limits);
+        RgbImage result = cut.resized();
         byte[] png = PngWriter.write(result);
         return new Prepared(
                 png,
                 Sha256.of(png),
                 format.name(),
-                square.before(),
-                new PixelSize(size, size),
-                square.crop(),
+                cut.before(),
+                cut.after(),
+                cut.crop(),
                 sharpness(result),
                 perceptualHash(result));
     }
@@ -72,7 +76,7 @@ public final class ImagePreparer {
     /** The signs of the 8 x 8 lowest frequencies of the 32 x 32 picture's cosine transform against their median. */
     private static String perceptualHash(RgbImage image) {
         int n = HASHED_SIDE;
-        double[] luma = Lanczos.resize(image, n).luma();
+        double[] luma = Lanczos.resize(image, n, n).luma();
         double[] low = new double[64];
         for (int v = 0; v < 8; v++) {
             for (int u = 0; u < 8; u++) {

@@ -1,5 +1,6 @@
 package io.aquatint.ingest.image;
 
+import io.aquatint.events.PixelSize;
 import java.util.Arrays;
 
 /**
@@ -29,30 +30,31 @@ final class Lanczos {
 
     private Lanczos() {}
 
-    /** The whole of a picture that is a square. */
-    static RgbImage resize(RgbImage image, int size) {
-        return resize(image, 0, 0, image.width(), size);
+    /** The whole of a picture. */
+    static RgbImage resize(RgbImage image, int width, int height) {
+        return resize(image, 0, 0, image.width(), image.height(), new PixelSize(width, height));
     }
 
     /**
-     * A square of a picture, which may begin and end within pixels.
+     * A part of a picture, which may begin and end within pixels.
      *
      * @param left where it begins, in pixels
      * @param top where it begins, in pixels
-     * @param side in pixels
-     * @param size the side of the result
+     * @param width in pixels
+     * @param height in pixels
+     * @param size of the result
      */
-    static RgbImage resize(RgbImage image, double left, double top, double side, int size) {
-        Filter columns = filter(image.width(), left, side, size);
-        Filter rows = filter(image.height(), top, side, size);
-        int samples = 3 * size;
+    static RgbImage resize(RgbImage image, double left, double top, double width, double height, PixelSize size) {
+        Filter columns = filter(image.width(), left, width, size.width());
+        Filter rows = filter(image.height(), top, height, size.height());
+        int samples = 3 * size.width();
         // Rows that are resized across, as far as the next output row may need them.
         int[][] ring = new int[Arrays.stream(rows.lengths).max().orElseThrow() + STRIP][samples];
         int[][] strip = new int[3 * image.width()][STRIP];
         int[] sums = new int[samples];
-        byte[] out = new byte[samples * size];
+        byte[] out = new byte[samples * size.height()];
         int next = 0;
-        for (int y = 0; y < size; y++) {
+        for (int y = 0; y < size.height(); y++) {
             while (next < rows.end(y)) {
                 int count = Math.min(STRIP, image.height() - next);
                 turn(image, next, count, strip);
@@ -64,7 +66,7 @@ final class Lanczos {
                 out[samples * y + i] = (byte) sums[i];
             }
         }
-        return new RgbImage(size, size, out);
+        return new RgbImage(size.width(), size.height(), out);
     }
 
     /** Some rows of the picture, turned so that each sample has an array of all rows. */

@@ -1,6 +1,6 @@
 package io.aquatint.ingest.image;
 
-import io.aquatint.events.Crop;
+import io.aquatint.events.PixelSize;
 
 /**
  * How the stored rows and columns of a picture must be turned to be upright: first mirrored in x and y, then, where it is
@@ -17,14 +17,25 @@ record Orientation(boolean mirroredX, boolean mirroredY, boolean transposed) {
                 number >= 5);
     }
 
-    /** Where a square of the upright picture lies in the stored one, which is {@code width} x {@code height} pixels. */
-    Crop stored(Crop upright, int width, int height) {
-        int left = transposed ? upright.y() : upright.x();
-        int top = transposed ? upright.x() : upright.y();
-        return new Crop(
-                mirroredX ? width - upright.size() - left : left,
-                mirroredY ? height - upright.size() - top : top,
-                upright.size());
+    /** The size of an upright picture that is stored with this one. */
+    PixelSize upright(PixelSize stored) {
+        return transposed ? new PixelSize(/* width= */ stored.height(), /* height= */ stored.width()) : stored;
+    }
+
+    /** Where a part of the upright picture lies in the stored one, which is {@code width} x {@code height} pixels. */
+    PixelBox stored(PixelBox upright, int width, int height) {
+        PixelBox turned = transposed
+                ? new PixelBox(
+                        /* left= */ upright.top(),
+                        /* top= */ upright.left(),
+                        /* right= */ upright.bottom(),
+                        /* bottom= */ upright.right())
+                : upright;
+        return new PixelBox(
+                mirroredX ? width - turned.right() : turned.left(),
+                mirroredY ? height - turned.bottom() : turned.top(),
+                mirroredX ? width - turned.left() : turned.right(),
+                mirroredY ? height - turned.top() : turned.bottom());
     }
 
     RgbImage upright(RgbImage stored) {

@@ -10,7 +10,7 @@ import io.aquatint.events.PixelSize;
  * @param sha256 of the file, in hex: the picture's identity
  * @param sourceFormat what came in, by its bytes: JPEG, PNG, WEBP, GIF or BMP
  * @param before the upright source's size
- * @param crop the square that was cut out of it
+ * @param crop what was cut out of it
  * @param sharpness the variance of the Laplacian of the luma, 0 to 255; below about 100 it looks blurred
  * @param perceptualHash 16 hex digits, alike for pictures that look alike
  */

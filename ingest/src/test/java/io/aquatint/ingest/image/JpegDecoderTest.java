@@ -159,13 +159,13 @@ class JpegDecoderTest {
     /** Mean and absolute, between the picture decoded small and the picture decoded whole, both resized. */
     private static double differenceOfScaled(byte[] file, int width, int height, Orientation orientation, int scale) {
         int size = Math.min(width, height) / (2 * scale);
-        RgbImage small = square(file, width, height, orientation, scale).resized(size);
-        RgbImage full = square(file, width, height, orientation, 1).resized(size);
+        RgbImage small = square(file, width, height, orientation, scale, size).resized();
+        RgbImage full = square(file, width, height, orientation, 1, size).resized();
         return difference(small, full);
     }
 
-    private static CentreSquare square(byte[] file, int width, int height, Orientation orientation, int scale) {
-        return CentreSquare.of(width, height, orientation, scale, box -> decode(file, scale, box))
+    private static CentreCut square(byte[] file, int width, int height, Orientation orientation, int scale, int size) {
+        return CentreCut.of(width, height, orientation, TargetSize.square(size), scale, box -> decode(file, scale, box))
                 .orElseThrow();
     }
 
