@@ -3,11 +3,22 @@ package io.aquatint.diffusion.checkpoint;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
-/** Brings tensors from one floating point type to another. */
+/** Brings tensors from one floating point type to another, a piece at a time. */
 final class Rounding {
     private static final int PIECE = 1 << 16;
 
-    private Rounding() {}
+    private final String name;
+    private final TensorData tensor;
+    private final DType dtype;
+    private final ByteBuffer bytes;
+
+    private Rounding(String name, TensorData tensor, DType dtype) {
+        this.name = name;
+        this.tensor = tensor;
+        this.dtype = dtype;
+        this.bytes = ByteBuffer.allocate(Math.multiplyExact(tensor.size(), dtype.bytes()))
+                .order(ByteOrder.LITTLE_ENDIAN);
+    }
 
     /**
      * The same numbers in another type, rounded to nearest even.
@@ -15,46 +26,65 @@ final class Rounding {
      * @throws CheckpointException if the type cannot hold one of them
      */
     static TensorData to(String name, TensorData tensor, DType dtype) {
-        if (tensor.info().dtype() == dtype) {
-            return tensor;
-        }
-        int size = tensor.size();
-        ByteBuffer bytes =
-                ByteBuffer.allocate(Math.multiplyExact(size, dtype.bytes())).order(ByteOrder.LITTLE_ENDIAN);
-        float[] piece = new float[Math.min(size, PIECE)];
-        for (int begin = 0; begin < size; begin += PIECE) {
-            int count = Math.min(PIECE, size - begin);
+        return tensor.info().dtype() == dtype ? tensor : new Rounding(name, tensor, dtype).rounded();
+    }
+
+    private TensorData rounded() {
+        float[] piece = new float[Math.min(tensor.size(), PIECE)];
+        for (int begin = 0; begin < tensor.size(); begin += PIECE) {
+            int count = Math.min(PIECE, tensor.size() - begin);
             tensor.copy(begin, piece, count);
-            for (int i = 0; i < count; i++) {
-                if (!put(bytes, piece[i], dtype)) {
-                    refuseFinite(name, tensor.number(begin + i), dtype);
+            ByteBuffer target =
+                    bytes.slice(begin * dtype.bytes(), count * dtype.bytes()).order(ByteOrder.LITTLE_ENDIAN);
+            switch (dtype) {
+                case F16 -> target.asShortBuffer().put(halves(begin, piece, count));
+                case BF16 -> target.asShortBuffer().put(upperHalves(begin, piece, count));
+                case F32 -> target.asFloatBuffer().put(singles(begin, piece, count), 0, count);
+                case F64 -> {
+                    for (int i = 0; i < count; i++) {
+                        target.putDouble(piece[i]);
+                    }
                 }
+                default -> throw new IllegalArgumentException(dtype + " is no floating point type");
             }
         }
-        return new TensorData(new TensorInfo(dtype, tensor.info().shape()), bytes.flip());
+        return new TensorData(new TensorInfo(dtype, tensor.info().shape()), bytes);
     }
 
-    /** False for what is no finite number in this type. */
-    private static boolean put(ByteBuffer bytes, float value, DType dtype) {
-        switch (dtype) {
-            case F64 -> bytes.putDouble(value);
-            case F32 -> bytes.putFloat(value);
-            case F16 -> {
-                short half = Half.fromFloat(value);
-                bytes.putShort(half);
-                return (half & 0x7c00) != 0x7c00;
+    private short[] halves(int begin, float[] values, int count) {
+        short[] halves = new short[count];
+        for (int i = 0; i < count; i++) {
+            halves[i] = Half.fromFloat(values[i]);
+            if ((halves[i] & 0x7c00) == 0x7c00) {
+                refuseFinite(begin + i);
             }
-            case BF16 -> {
-                short upper = BFloat16.fromFloat(value);
-                bytes.putShort(upper);
-                return (upper & 0x7f80) != 0x7f80;
-            }
-            default -> throw new IllegalArgumentException(dtype + " is no floating point type");
         }
-        return Float.isFinite(value);
+        return halves;
     }
 
-    private static void refuseFinite(String name, double value, DType dtype) {
+    private short[] upperHalves(int begin, float[] values, int count) {
+        short[] halves = new short[count];
+        for (int i = 0; i < count; i++) {
+            halves[i] = BFloat16.fromFloat(values[i]);
+            if ((halves[i] & 0x7f80) == 0x7f80) {
+                refuseFinite(begin + i);
+            }
+        }
+        return halves;
+    }
+
+    private float[] singles(int begin, float[] values, int count) {
+        for (int i = 0; i < count; i++) {
+            if (!Float.isFinite(values[i])) {
+                refuseFinite(begin + i);
+            }
+        }
+        return values;
+    }
+
+    /** What is infinite or no number may stay so. */
+    private void refuseFinite(int element) {
+        double value = tensor.number(element);
         if (Double.isFinite(value)) {
             throw new CheckpointException("%s has the value %s, which %s cannot hold: write %s"
                     .formatted(

@@ -72,13 +72,15 @@ public record TensorData(TensorInfo info, ByteBuffer bytes) {
                         .asFloatBuffer()
                         .get(into, 0, count);
             case F16 -> {
+                short[] halves = shorts(begin, count);
                 for (int i = 0; i < count; i++) {
-                    into[i] = Half.toFloat(bytes.getShort(2 * (begin + i)));
+                    into[i] = Half.toFloat(halves[i]);
                 }
             }
             case BF16 -> {
+                short[] halves = shorts(begin, count);
                 for (int i = 0; i < count; i++) {
-                    into[i] = Float.intBitsToFloat(bytes.getShort(2 * (begin + i)) << 16);
+                    into[i] = Float.intBitsToFloat(halves[i] << 16);
                 }
             }
             default -> {
@@ -87,6 +89,15 @@ public record TensorData(TensorInfo info, ByteBuffer bytes) {
                 }
             }
         }
+    }
+
+    private short[] shorts(int begin, int count) {
+        short[] shorts = new short[count];
+        bytes.slice(2 * begin, 2 * count)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .asShortBuffer()
+                .get(shorts);
+        return shorts;
     }
 
     /** One element, exactly but for integers beyond 2^53. */
