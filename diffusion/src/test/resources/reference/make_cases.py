@@ -328,7 +328,7 @@ for case in [lambda: lora_case("sd15", "train-lora", 16, 100), lambda: lora_case
              lambda: lora_case("sd15", "train-lora-v-prediction", 16, 300, rank=2, alpha=2, prediction_type="v_prediction", snr_gamma=5.0),
              lambda: lora_case("sdxl", "train-lora", 16, 400, rank=2, alpha=2, steps=3),
              text_case, lambda: full_case("sd15", 16, 600), lambda: full_case("sdxl", 16, 650), inversion_case,
-             lambda: sampler_case("sd15", "euler_a", EulerAncestralDiscreteScheduler(**SCHEDULE, steps_offset=1), 800, 8),
+             lambda: sampler_case("sd15", "euler_ancestral", EulerAncestralDiscreteScheduler(**SCHEDULE, steps_offset=1), 800, 8),
              lambda: sampler_case("sd15", "ddpm", DDPMScheduler(**SCHEDULE, steps_offset=1, clip_sample=False), 850, 8,
                                   note="DDPMScheduler, clip_sample off, variance_type fixed_small, leading spacing, steps_offset 1"),
              image_case]:
