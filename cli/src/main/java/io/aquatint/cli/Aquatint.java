@@ -24,6 +24,7 @@ import picocli.CommandLine.ParameterException;
             WatchCommand.class,
             GenerateCommand.class,
             PrepareCommand.class,
+            TrainCommand.class,
             InspectCommand.class,
             MergeCommand.class,
             ConvertCommand.class,

@@ -36,6 +36,19 @@ public final class SpecAdvice {
 
     private static TrainingPlan plan(TrainingRequested request) {
         TrainingSpec spec = request.spec();
+        return plan(
+                spec,
+                request.images().stream().map(spec::captionOf).toList(),
+                request.heldOut().size());
+    }
+
+    /**
+     * What of a spec's training can be judged.
+     *
+     * @param captions one for each picture that is trained on, as it is trained with
+     * @param heldOut so many pictures measure it
+     */
+    public static TrainingPlan plan(TrainingSpec spec, List<String> captions, int heldOut) {
         return new TrainingPlan(
                 switch (spec.method()) {
                     case LORA, DREAMBOOTH_LORA -> TrainingPlan.Learns.ADAPTER;
@@ -46,9 +59,9 @@ public final class SpecAdvice {
                 spec.rank(),
                 spec.steps(),
                 spec.trainBatchSize() * spec.gradientAccumulationSteps(),
-                request.images().stream().map(spec::captionOf).toList(),
+                captions,
                 spec.subjectWord(),
-                request.heldOut().size(),
+                heldOut,
                 spec.stopEarly(),
                 spec.method() == Method.DREAMBOOTH && !spec.learnsWithClassPictures());
     }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Makes a training out of a spec. The settings are looked at by the parts that they are for; what those refuse is wrong in the spec.
  */
-final class SpecTraining {
+public final class SpecTraining {
     private SpecTraining() {}
 
     /**
@@ -29,7 +29,7 @@ final class SpecTraining {
      * @param previous a folder with what an earlier training learned, which this one starts from; the base model when null
      * @throws TrainingFailedException for a setting that cannot be, or an earlier training that does not fit
      */
-    static FineTuning begin(TrainingSpec spec, StableDiffusion model, TrainingSet set, @Nullable Path previous) {
+    public static FineTuning begin(TrainingSpec spec, StableDiffusion model, TrainingSet set, @Nullable Path previous) {
         try {
             return previous == null
                     ? FineTuning.start(model, method(spec), config(spec), set)
@@ -51,7 +51,7 @@ final class SpecTraining {
      * @throws TrainingFailedException for a setting that cannot be
      * @throws CheckpointException if the state belongs to other settings
      */
-    static FineTuning resume(TrainingSpec spec, StableDiffusion model, TrainingSet set, Path state) {
+    public static FineTuning resume(TrainingSpec spec, StableDiffusion model, TrainingSet set, Path state) {
         try {
             return FineTuning.resume(model, method(spec), config(spec), set, state);
         } catch (IllegalArgumentException e) {
@@ -59,7 +59,7 @@ final class SpecTraining {
         }
     }
 
-    static Precision precision(TrainingSpec spec) {
+    public static Precision precision(TrainingSpec spec) {
         return Precision.valueOf(spec.precision().toUpperCase(Locale.ROOT));
     }
 

@@ -3,7 +3,7 @@ package io.aquatint.trainer;
 import io.aquatint.events.FailureReason;
 
 /** A failure for good whose reason is known where it is found. */
-final class TrainingFailedException extends RuntimeException {
+public final class TrainingFailedException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
     private final FailureReason reason;
