@@ -82,6 +82,10 @@ final class Lanczos {
     }
 
     private static void across(int[][] strip, Filter columns, int[][] ring, int y, int count) {
+        int[][] rows = new int[count][];
+        for (int row = 0; row < count; row++) {
+            rows[row] = ring[(y + row) % ring.length];
+        }
         int[] sums = new int[STRIP];
         for (int x = 0; x < columns.starts.length; x++) {
             for (int channel = 0; channel < 3; channel++) {
@@ -89,7 +93,7 @@ final class Lanczos {
                 weigh(strip, 3 * columns.starts[x] + channel, 3, strip.length, columns.coefficients[x], sums);
                 int to = 3 * x + channel;
                 for (int row = 0; row < count; row++) {
-                    ring[(y + row) % ring.length][to] = sums[row];
+                    rows[row][to] = sums[row];
                 }
             }
         }
