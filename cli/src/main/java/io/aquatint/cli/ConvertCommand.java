@@ -4,6 +4,7 @@ import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.Contents;
 import io.aquatint.diffusion.checkpoint.DType;
 import io.aquatint.diffusion.checkpoint.LoraFile;
+import io.aquatint.diffusion.checkpoint.LoraForm;
 import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.TensorChange;
 import io.aquatint.diffusion.checkpoint.TextualInversion;
@@ -12,6 +13,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -100,8 +102,7 @@ final class ConvertCommand implements Callable<Integer> {
 
     private void lora(PrintWriter out, LoraFile file) {
         DType type = dtype.get() == null ? file.dtype() : dtype.get();
-        Optional<io.aquatint.diffusion.checkpoint.LoraForm> wanted =
-                form == null ? Optional.of(file.form()) : LoraOutput.form(form);
+        Optional<LoraForm> wanted = form == null ? Optional.of(file.form()) : LoraOutput.form(form);
         new LoraOutput(output, wanted.orElseThrow(() -> cannotBe("a LoRA", "diffusers, peft, kohya")), type)
                 .write(out, file.weights(), file, Map.of());
     }
@@ -110,7 +111,7 @@ final class ConvertCommand implements Callable<Integer> {
         TextualInversion known = contents.word();
         TextualInversion word =
                 token == null ? known : new TextualInversion(token, known.vectors(), known.secondVectors());
-        String wanted = form == null ? contents.form().name().toLowerCase(java.util.Locale.ROOT) : form;
+        String wanted = form == null ? contents.form().name().toLowerCase(Locale.ROOT) : form;
         Map<String, String> metadata = contents.parts().metadata();
         switch (wanted) {
             case "diffusers" -> {

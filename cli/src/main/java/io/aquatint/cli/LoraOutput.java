@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -50,7 +51,7 @@ record LoraOutput(Path path, LoraForm form, DType dtype) {
         out.printf(
                 "%s: %s, %s, rank %d, %d layers%n",
                 path,
-                form.name().toLowerCase(java.util.Locale.ROOT),
+                form.name().toLowerCase(Locale.ROOT),
                 dtype,
                 rank,
                 adapters.stream().mapToInt(adapter -> adapter.modules().size()).sum());

@@ -10,13 +10,14 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Writes a base model. */
 record ModelOutput(Path path, boolean singleFile) {
     static final List<String> FORMS = List.of("diffusers", "single-file");
 
     /** A single file where the name is one's. */
-    static ModelOutput of(Path path, @org.jspecify.annotations.Nullable String form) {
+    static ModelOutput of(Path path, @Nullable String form) {
         return new ModelOutput(
                 path, form == null ? path.toString().endsWith(".safetensors") : form.equals("single-file"));
     }

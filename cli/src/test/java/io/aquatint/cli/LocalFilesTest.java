@@ -7,82 +7,29 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.aquatint.diffusion.adapter.LoraArithmetic;
 import io.aquatint.diffusion.checkpoint.DType;
-import io.aquatint.diffusion.checkpoint.KohyaMetadata;
 import io.aquatint.diffusion.checkpoint.LoraFile;
 import io.aquatint.diffusion.checkpoint.LoraForm;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
-import io.aquatint.diffusion.checkpoint.LoraWriter;
 import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.SafetensorsFile;
 import io.aquatint.diffusion.checkpoint.SafetensorsWriter;
 import io.aquatint.diffusion.checkpoint.TensorData;
-import io.aquatint.diffusion.checkpoint.TensorInfo;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.checkpoint.TextualInversion;
 import io.aquatint.diffusion.checkpoint.TextualInversionFiles;
-import io.aquatint.diffusion.initializer.BaseModelInitializer;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.TreeMap;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** inspect, merge, convert and resize, by what they write and say. */
-class LocalFilesTest {
-    private static final String Q = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q";
-    private static final String TEXT = "text_model.encoder.layers.1.self_attn.q_proj";
-
-    @TempDir
-    private static Path models = Path.of("");
-
-    private static Path base = Path.of("");
-
-    @TempDir
-    Path folder = Path.of("");
-
-    private String said = "";
-    private String complained = "";
-
-    @BeforeAll
-    static void makeBase() {
-        base = models.resolve("base");
-        BaseModelInitializer.create(base, 1);
-    }
-
-    private int run(Object... arguments) {
-        StringWriter out = new StringWriter();
-        StringWriter err = new StringWriter();
-        int code = Aquatint.execute(
-                new PrintWriter(out, true),
-                new PrintWriter(err, true),
-                Arrays.stream(arguments).map(Object::toString).toArray(String[]::new));
-        said = out.toString();
-        complained = err.toString();
-        return code;
-    }
-
-    private void succeeds(Object... arguments) {
-        assertThat(run(arguments)).as(complained).isZero();
-        assertThat(complained).isEmpty();
-    }
-
+class LocalFilesTest extends LocalFilesFixture {
     @Test
     void aLoraIsShownWithItsRanksLayersAndStrength() throws IOException {
         Path file = kohya("cat.safetensors", adapters(4, 1));
@@ -322,138 +269,6 @@ class LocalFilesTest {
         assertThat(run("merge", other, file, "-o", folder.resolve("o.safetensors")))
                 .isEqualTo(1);
         assertOneLine(file + " does not fit " + other, "unet " + Q + " is [320, 768], not [");
-    }
-
-    @ParameterizedTest
-    @ValueSource(strings = {"inspect", "convert", "resize", "merge", "base"})
-    void brokenFilesAreRefusedInOneLineThatNamesThem(String command) throws IOException {
-        for (Path file : brokenFiles()) {
-            Path out = folder.resolve("out");
-            int code =
-                    switch (command) {
-                        case "inspect" -> run("inspect", file);
-                        case "convert" -> run("convert", file, "-o", out);
-                        case "resize" -> run("resize", file, "--rank", 2, "-o", out);
-                        case "base" -> run("merge", kohya("ok.safetensors", adapters(2, 1)), "--base", file, "-o", out);
-                        default -> run("merge", file, "-o", out);
-                    };
-            assertThat(code).as(complained).isEqualTo(1);
-            assertOneLine(file.toString());
-            assertThat(out).doesNotExist();
-        }
-    }
-
-    private List<Path> brokenFiles() throws IOException {
-        byte[] valid = Files.readAllBytes(kohya("valid.safetensors", adapters(4, 1)));
-        List<Path> files = new ArrayList<>();
-        files.add(folder.resolve("missing.safetensors"));
-        files.add(broken("empty", new byte[0]));
-        files.add(broken("truncated", Arrays.copyOf(valid, valid.length - 5)));
-        files.add(broken("cut-in-header", Arrays.copyOf(valid, 100)));
-        files.add(broken("longer", Arrays.copyOf(valid, valid.length + 5)));
-        files.add(broken(
-                "petabyte",
-                ByteBuffer.allocate(100)
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .putLong(0, 1_000_000_000_000_000L)
-                        .array()));
-        files.add(broken(
-                "negative",
-                ByteBuffer.allocate(100)
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .putLong(0, -1)
-                        .array()));
-        files.add(header("no-json", "{{"));
-        files.add(header("overlap", entries("[0,4]", "[2,6]")));
-        files.add(header("gap", entries("[0,4]", "[6,10]")));
-        files.add(header("float8", entries("[0,4]", "[4,8]").replaceFirst("F32", "F8_E5M2")));
-        files.add(header(
-                "huge-shape", entries("[0,4]", "[4,8]").replaceFirst("\\[1\\]", "[1000000000000,1000000000000]")));
-        files.add(header("escapes", "{\"\\u001b[2J\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}"));
-        for (String pickled : List.of("model.ckpt", "pytorch_model.bin", "embedding.pt")) {
-            files.add(Files.write(folder.resolve(pickled), new byte[64]));
-        }
-        byte[] zip = new byte[64];
-        System.arraycopy(new byte[] {'P', 'K', 3, 4}, 0, zip, 0, 4);
-        files.add(broken("zip", zip));
-        files.add(tensors(
-                "integers",
-                Map.of("lora_unet_x.lora_down.weight", integers(), "lora_unet_x.lora_up.weight", integers())));
-        files.add(tensors("alone", Map.of("lora_unet_x.lora_down.weight", floats(4))));
-        files.add(Files.createDirectories(folder.resolve("empty-folder")));
-        return files;
-    }
-
-    private void assertOneLine(String... parts) {
-        assertThat(complained).startsWith("aquatint: ").contains(parts).doesNotContain("Exception", "\tat ", "\u001b");
-        assertThat(complained.strip().lines()).hasSize(1);
-    }
-
-    private Path broken(String name, byte[] bytes) throws IOException {
-        return Files.write(folder.resolve(name + ".safetensors"), bytes);
-    }
-
-    private Path header(String name, String json) throws IOException {
-        byte[] text = json.getBytes(StandardCharsets.UTF_8);
-        return broken(
-                name,
-                ByteBuffer.allocate(8 + text.length + 8)
-                        .order(ByteOrder.LITTLE_ENDIAN)
-                        .putLong(text.length)
-                        .put(text)
-                        .array());
-    }
-
-    private static String entries(String first, String second) {
-        return """
-                {"a":{"dtype":"F32","shape":[1],"data_offsets":%s},"b":{"dtype":"F32","shape":[1],"data_offsets":%s}}""".formatted(first, second);
-    }
-
-    private Path tensors(String name, Map<String, TensorData> tensors) {
-        Path file = folder.resolve(name + ".safetensors");
-        SafetensorsWriter.write(file, tensors, Map.of());
-        return file;
-    }
-
-    private static TensorData floats(int count) {
-        return TensorData.of(new float[count], count);
-    }
-
-    private static TensorData integers() {
-        return new TensorData(TensorInfo.of(DType.I32, 1, 1), ByteBuffer.allocate(4));
-    }
-
-    private Path kohya(String name, List<LoraWeights> adapters) {
-        Path file = folder.resolve(name);
-        KohyaMetadata metadata = KohyaMetadata.builder(io.aquatint.diffusion.checkpoint.Architecture.STABLE_DIFFUSION_1)
-                .build();
-        new LoraWriter(adapters).kohya(file, metadata);
-        return file;
-    }
-
-    /** Of one layer of the base's UNet and one of its text encoder. */
-    private static List<LoraWeights> adapters(int rank, long seed) {
-        Random random = new Random(seed);
-        List<LoraWeights> adapters = new ArrayList<>();
-        new TreeMap<>(Map.of(Component.UNET, Q, Component.TEXT_ENCODER, TEXT)).forEach((component, module) -> {
-            long[] shape = ModelSource.open(base)
-                    .weights(component.folder())
-                    .info(module + ".weight")
-                    .dimensions();
-            float[] down = values(rank * (int) shape[1], random);
-            float[] up = values(rank * (int) shape[0], random);
-            adapters.add(LoraWeights.of(
-                    component, Map.of(module, LoraPair.linear(rank, (int) shape[1], (int) shape[0], down, up, 2))));
-        });
-        return adapters;
-    }
-
-    private static float[] values(int count, Random random) {
-        float[] values = new float[count];
-        for (int i = 0; i < count; i++) {
-            values[i] = (float) (0.3 * random.nextGaussian());
-        }
-        return values;
     }
 
     private static double[] change(LoraFile file, Component component, String module, double weight) {

@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -99,7 +100,7 @@ final class BadFilesPropertiesTest {
         if (change == 0 || valid.length + change < 0) {
             return;
         }
-        Path file = write(java.util.Arrays.copyOf(valid, valid.length + change));
+        Path file = write(Arrays.copyOf(valid, valid.length + change));
         assertThatThrownBy(() -> Contents.of(file))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining(file.toString());

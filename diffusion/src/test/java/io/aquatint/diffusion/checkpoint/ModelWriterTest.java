@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import io.aquatint.diffusion.Golden;
 import io.aquatint.diffusion.TinyModels;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -179,7 +180,7 @@ class ModelWriterTest {
         TensorData infinite = TensorData.of(new float[] {Float.POSITIVE_INFINITY, Float.NaN}, 2);
         assertThat(TensorChange.to(DType.F16).data("a", infinite).toFloats())
                 .containsExactly(Float.POSITIVE_INFINITY, Float.NaN);
-        TensorData integer = new TensorData(TensorInfo.of(DType.I64, 1), java.nio.ByteBuffer.allocate(8));
+        TensorData integer = new TensorData(TensorInfo.of(DType.I64, 1), ByteBuffer.allocate(8));
         assertThat(TensorChange.to(DType.F16).data("a", integer)).isEqualTo(integer);
         assertThat(TensorChange.to(DType.F16).info("a", integer.info())).isEqualTo(integer.info());
     }
