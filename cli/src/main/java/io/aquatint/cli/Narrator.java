@@ -17,6 +17,7 @@ import io.aquatint.events.SamplesGenerated;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingEvent;
 import io.aquatint.events.TrainingFailed;
+import io.aquatint.events.TrainingPreparing;
 import io.aquatint.events.TrainingProgress;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.events.TrainingWarned;
@@ -124,17 +125,23 @@ final class Narrator implements AutoCloseable {
         if (event instanceof TrainingStarted started) {
             line(
                     "training",
-                    "%s %s on %s: %s, %d pictures, %d px, rank %d, %d steps",
+                    "%s %s on %s: %s, %d pictures, %d px, %d steps",
                     started.trainingId(),
                     started.startStep() == 0 ? "starts" : "goes on at step " + started.startStep(),
                     started.device(),
                     started.spec().method(),
                     started.images(),
                     started.spec().resolution(),
-                    started.spec().rank(),
                     started.steps());
         } else if (event instanceof TrainingWarned warned) {
             line("advice", "%s. %s", warned.detail(), warned.advice());
+        } else if (event instanceof TrainingPreparing preparing) {
+            line(
+                    "training",
+                    "%s waits for its class pictures: %d of %d",
+                    preparing.trainingId(),
+                    preparing.classImages(),
+                    preparing.numClassImages());
         } else if (event instanceof TrainingProgress progress) {
             progress(progress);
         } else if (event instanceof CheckpointSaved saved) {
