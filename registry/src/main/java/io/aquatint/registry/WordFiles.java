@@ -66,6 +66,9 @@ final class WordFiles {
     }
 
     private static boolean same(@Nullable List<float[]> one, @Nullable List<float[]> other) {
-        return one == null || other == null ? one == other : Arrays.deepEquals(one.toArray(), other.toArray());
+        if (one == null || other == null) {
+            return one == other;
+        }
+        return Arrays.deepEquals(one.toArray(), other.toArray());
     }
 }
