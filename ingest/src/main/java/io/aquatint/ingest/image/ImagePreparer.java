@@ -7,7 +7,7 @@ import java.util.HexFormat;
 
 /**
  * Makes a picture ready for training: upright by its EXIF orientation, RGB, its middle, resized by Lanczos, as a PNG
- * without metadata. The pixels are those that Pillow would give.
+ * without metadata. The pixels are those that Pillow would give; those of a JPEG that is much larger, nearly so.
  */
 public final class ImagePreparer {
     private static final int HASHED_SIDE = 32;
