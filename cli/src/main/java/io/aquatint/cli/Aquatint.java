@@ -29,7 +29,8 @@ import picocli.CommandLine.ParameterException;
             MergeCommand.class,
             ConvertCommand.class,
             ResizeCommand.class,
-            ParityCommand.class
+            ParityCommand.class,
+            PretrainCommand.class
         })
 public final class Aquatint implements Runnable {
     @CommandLine.Spec

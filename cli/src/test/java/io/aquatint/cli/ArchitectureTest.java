@@ -20,6 +20,7 @@ final class ArchitectureTest {
     private static final String TRAINER = "io.aquatint.trainer..";
     private static final String VALIDATOR = "io.aquatint.validator..";
     private static final String REGISTRY = "io.aquatint.registry..";
+    private static final String PRETRAINING = "io.aquatint.pretraining..";
     private static final String STANDALONE = "io.aquatint.standalone..";
     private static final String CLI = "io.aquatint.cli..";
 
@@ -33,7 +34,7 @@ final class ArchitectureTest {
             .resideInAPackage(EVENTS)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(DIFFUSION, RUNTIME, INGEST, TRAINER, VALIDATOR, REGISTRY, STANDALONE, CLI)
+            .resideInAnyPackage(DIFFUSION, RUNTIME, INGEST, TRAINER, VALIDATOR, REGISTRY, PRETRAINING, STANDALONE, CLI)
             .because("other people's programs take the contract alone");
 
     @ArchTest
@@ -42,7 +43,7 @@ final class ArchitectureTest {
             .resideInAPackage(DIFFUSION)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(EVENTS, RUNTIME, INGEST, TRAINER, VALIDATOR, REGISTRY, STANDALONE, CLI)
+            .resideInAnyPackage(EVENTS, RUNTIME, INGEST, TRAINER, VALIDATOR, REGISTRY, PRETRAINING, STANDALONE, CLI)
             .because("it is a model library of its own");
 
     @ArchTest
@@ -55,12 +56,21 @@ final class ArchitectureTest {
             .because("a model is trained and drawn from alike wherever its pictures came from");
 
     @ArchTest
+    static final ArchRule pretrainingKnowsOnlyDiffusion = noClasses()
+            .that()
+            .resideInAPackage(PRETRAINING)
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(EVENTS, RUNTIME, INGEST, TRAINER, VALIDATOR, REGISTRY, STANDALONE, CLI)
+            .because("a base model is made without any service");
+
+    @ArchTest
     static final ArchRule runtimeKnowsOnlyEvents = noClasses()
             .that()
             .resideInAPackage(RUNTIME)
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage(DIFFUSION, INGEST, TRAINER, VALIDATOR, REGISTRY, STANDALONE, CLI)
+            .resideInAnyPackage(DIFFUSION, INGEST, TRAINER, VALIDATOR, REGISTRY, PRETRAINING, STANDALONE, CLI)
             .because("every service stands on it")
             .allowEmptyShould(true);
 
@@ -103,7 +113,8 @@ final class ArchitectureTest {
             .that()
             .resideInAPackage(OURS)
             .should()
-            .resideInAnyPackage(EVENTS, DIFFUSION, RUNTIME, INGEST, TRAINER, VALIDATOR, REGISTRY, STANDALONE, CLI)
+            .resideInAnyPackage(
+                    EVENTS, DIFFUSION, RUNTIME, INGEST, TRAINER, VALIDATOR, REGISTRY, PRETRAINING, STANDALONE, CLI)
             .because("these rules hold for every module only while they name every module");
 
     private static ArchRule knowsNoOther(String service, String... others) {
@@ -115,7 +126,7 @@ final class ArchitectureTest {
                 .resideInAnyPackage(others)
                 .orShould()
                 .dependOnClassesThat()
-                .resideInAnyPackage(STANDALONE, CLI)
+                .resideInAnyPackage(PRETRAINING, STANDALONE, CLI)
                 .because("services know each other's events, never each other, so that each can run alone")
                 .allowEmptyShould(true);
     }

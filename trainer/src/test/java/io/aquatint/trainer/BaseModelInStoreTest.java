@@ -33,7 +33,7 @@ class BaseModelInStoreTest {
         }
         try (WarmModel warm = new WarmModel(models())) {
             StableDiffusion first = warm.get("store:bases/small");
-            assertThat(first.vaeConfig().factor()).isEqualTo(8);
+            assertThat(first.vaeConfig().factor()).isEqualTo(4);
             assertThat(warm.get("store:bases/small")).isSameAs(first);
             String key = "bases/small/scheduler/scheduler_config.json";
             String config = new String(store.get(key), StandardCharsets.UTF_8);

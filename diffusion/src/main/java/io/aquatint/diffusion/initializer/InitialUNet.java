@@ -2,23 +2,27 @@ package io.aquatint.diffusion.initializer;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 
 /** The weights of a UNet2DConditionModel of Stable Diffusion 1.5's topology. */
 final class InitialUNet {
     private static final int LATENT_CHANNELS = 4;
-    private static final int LAYERS = 2;
 
-    private final int[] channels;
+    private final List<Integer> channels;
+    private final int layers;
+    private final boolean lastLevelAttention;
     private final int crossAttention;
 
-    InitialUNet(int[] channels, int crossAttention) {
-        this.channels = channels;
-        this.crossAttention = crossAttention;
+    InitialUNet(ModelDesign design) {
+        this.channels = design.unetChannels();
+        this.layers = design.unetLayers();
+        this.lastLevelAttention = design.lastLevelAttention();
+        this.crossAttention = design.textSize();
     }
 
     void write(InitialWeights unet) {
-        int first = channels[0];
-        int levels = channels.length;
+        int first = channels.get(0);
+        int levels = channels.size();
         unet.linear("time_embedding.linear_1", first, 4 * first);
         unet.linear("time_embedding.linear_2", 4 * first, 4 * first);
         unet.conv2d("conv_in", LATENT_CHANNELS, first, 3);
@@ -27,10 +31,10 @@ final class InitialUNet {
         int hidden = first;
         for (int level = 0; level < levels; level++) {
             InitialWeights block = unet.scope("down_blocks." + level);
-            for (int layer = 0; layer < LAYERS; layer++) {
-                resnet(block.scope("resnets." + layer), hidden, channels[level]);
-                hidden = channels[level];
-                if (level < levels - 1) {
+            for (int layer = 0; layer < layers; layer++) {
+                resnet(block.scope("resnets." + layer), hidden, channels.get(level));
+                hidden = channels.get(level);
+                if (level < levels - 1 || lastLevelAttention) {
                     transformer(block.scope("attentions." + layer), hidden);
                 }
                 skips.push(hidden);
@@ -46,11 +50,11 @@ final class InitialUNet {
         resnet(middle.scope("resnets.1"), hidden, hidden);
         for (int level = 0; level < levels; level++) {
             InitialWeights block = unet.scope("up_blocks." + level);
-            int out = channels[levels - 1 - level];
-            for (int layer = 0; layer < LAYERS + 1; layer++) {
+            int out = channels.get(levels - 1 - level);
+            for (int layer = 0; layer < layers + 1; layer++) {
                 resnet(block.scope("resnets." + layer), hidden + skips.pop(), out);
                 hidden = out;
-                if (level > 0) {
+                if (level > 0 || lastLevelAttention) {
                     transformer(block.scope("attentions." + layer), hidden);
                 }
             }
@@ -65,7 +69,7 @@ final class InitialUNet {
     private void resnet(InitialWeights block, int in, int out) {
         block.norm("norm1", in);
         block.conv2d("conv1", in, out, 3);
-        block.linear("time_emb_proj", 4 * channels[0], out);
+        block.linear("time_emb_proj", 4 * channels.get(0), out);
         block.norm("norm2", out);
         block.conv2d("conv2", out, out, 3);
         if (in != out) {

@@ -1,27 +1,30 @@
 package io.aquatint.diffusion.initializer;
 
+import java.util.List;
+
 /** The weights of an AutoencoderKL. */
 final class InitialVae {
     private static final int LATENT_CHANNELS = 4;
-    private static final int LAYERS = 2;
 
-    private final int[] channels;
+    private final List<Integer> channels;
+    private final int layers;
 
-    InitialVae(int[] channels) {
-        this.channels = channels;
+    InitialVae(ModelDesign design) {
+        this.channels = design.vaeChannels();
+        this.layers = design.vaeLayers();
     }
 
     void write(InitialWeights vae) {
-        int levels = channels.length;
-        int last = channels[levels - 1];
+        int levels = channels.size();
+        int last = channels.get(levels - 1);
         InitialWeights encoder = vae.scope("encoder");
-        encoder.conv2d("conv_in", 3, channels[0], 3);
-        int hidden = channels[0];
+        encoder.conv2d("conv_in", 3, channels.get(0), 3);
+        int hidden = channels.get(0);
         for (int level = 0; level < levels; level++) {
             InitialWeights block = encoder.scope("down_blocks." + level);
-            for (int layer = 0; layer < LAYERS; layer++) {
-                resnet(block.scope("resnets." + layer), hidden, channels[level]);
-                hidden = channels[level];
+            for (int layer = 0; layer < layers; layer++) {
+                resnet(block.scope("resnets." + layer), hidden, channels.get(level));
+                hidden = channels.get(level);
             }
             if (level < levels - 1) {
                 block.conv2d("downsamplers.0.conv", hidden, hidden, 3);
@@ -39,8 +42,8 @@ final class InitialVae {
         hidden = last;
         for (int level = 0; level < levels; level++) {
             InitialWeights block = decoder.scope("up_blocks." + level);
-            int out = channels[levels - 1 - level];
-            for (int layer = 0; layer < LAYERS + 1; layer++) {
+            int out = channels.get(levels - 1 - level);
+            for (int layer = 0; layer < layers + 1; layer++) {
                 resnet(block.scope("resnets." + layer), hidden, out);
                 hidden = out;
             }
@@ -48,8 +51,8 @@ final class InitialVae {
                 block.conv2d("upsamplers.0.conv", hidden, hidden, 3);
             }
         }
-        decoder.norm("conv_norm_out", channels[0]);
-        decoder.conv2d("conv_out", channels[0], 3, 3);
+        decoder.norm("conv_norm_out", channels.get(0));
+        decoder.conv2d("conv_out", channels.get(0), 3, 3);
     }
 
     private static void midBlock(InitialWeights middle, int size) {

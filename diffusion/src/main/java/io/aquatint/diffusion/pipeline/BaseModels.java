@@ -1,8 +1,8 @@
 package io.aquatint.diffusion.pipeline;
 
 import io.aquatint.diffusion.checkpoint.DiffusersFolder;
-import io.aquatint.diffusion.initializer.BaseModelInitializer;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
@@ -11,24 +11,37 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds a base model on this machine: {@code demo} is created on first use in the work folder, {@code store:KEY} is fetched from
+ * Finds a base model on this machine: {@code demo} is part of the program and unpacked on first use into the work folder, {@code store:KEY} is fetched from
  * an object store, everything else is a path. Several processes may share one work folder.
  */
 public final class BaseModels {
-    /** The name of the small model that is created on first use. */
+    /** The name of the small model that is part of the program. */
     public static final String DEMO = "demo";
 
     /** What begins the name of a base model in the object store. */
     public static final String IN_STORE = "store:";
 
-    private static final long DEMO_SEED = 0;
     private static final String INDEX = "model_index.json";
+    private static final List<String> DEMO_FILES = List.of(
+            INDEX,
+            "scheduler/scheduler_config.json",
+            "text_encoder/config.json",
+            "text_encoder/model.safetensors",
+            "tokenizer/merges.txt",
+            "tokenizer/special_tokens_map.json",
+            "tokenizer/tokenizer_config.json",
+            "tokenizer/vocab.json",
+            "unet/config.json",
+            "unet/diffusion_pytorch_model.safetensors",
+            "vae/config.json",
+            "vae/diffusion_pytorch_model.safetensors");
 
     private final Path work;
     private final @Nullable Store store;
@@ -44,7 +57,7 @@ public final class BaseModels {
         Optional<Path> fetch(String key, UnaryOperator<List<String>> needed);
     }
 
-    /** @param work where created models are kept; made when it is missing */
+    /** @param work where models are unpacked to; made when it is missing */
     public BaseModels(Path work) {
         this(work, null);
     }
@@ -115,15 +128,24 @@ public final class BaseModels {
             Path scratch = Files.createTempDirectory(work, DEMO + "-");
             try {
                 Path fresh = scratch.resolve(DEMO);
-                BaseModelInitializer.create(fresh, DEMO_SEED);
+                for (String file : DEMO_FILES) {
+                    unpack(file, fresh.resolve(file));
+                }
                 move(fresh, folder);
             } finally {
                 delete(scratch);
             }
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot create the demo base model in " + work, e);
+            throw new UncheckedIOException("cannot unpack the demo base model to " + work, e);
         }
         return folder;
+    }
+
+    private static void unpack(String file, Path target) throws IOException {
+        Files.createDirectories(target.toAbsolutePath().getParent());
+        try (InputStream in = Objects.requireNonNull(BaseModels.class.getResourceAsStream(DEMO + "/" + file), file)) {
+            Files.copy(in, target);
+        }
     }
 
     private static void move(Path fresh, Path folder) throws IOException {

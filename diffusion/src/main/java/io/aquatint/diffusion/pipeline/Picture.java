@@ -94,6 +94,16 @@ public record Picture(int width, int height, byte[] rgb) {
         return planes;
     }
 
+    BufferedImage toImage() {
+        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_3BYTE_BGR);
+        int[] pixels = new int[width * height];
+        for (int i = 0; i < pixels.length; i++) {
+            pixels[i] = ((rgb[3 * i] & 0xff) << 16) | ((rgb[3 * i + 1] & 0xff) << 8) | (rgb[3 * i + 2] & 0xff);
+        }
+        image.setRGB(0, 0, width, height, pixels, 0, width);
+        return image;
+    }
+
     /** The picture as a PNG file, the same bytes for the same pixels. */
     public byte[] toPng() {
         return toPng(Map.of());
@@ -105,12 +115,7 @@ public record Picture(int width, int height, byte[] rgb) {
      * @param texts by their keywords, each in an iTXt chunk of its own
      */
     public byte[] toPng(Map<String, String> texts) {
-        BufferedImage image = new BufferedImage(width, height, BufferedImage.TYPE_3BYTE_BGR);
-        int[] pixels = new int[width * height];
-        for (int i = 0; i < pixels.length; i++) {
-            pixels[i] = ((rgb[3 * i] & 0xff) << 16) | ((rgb[3 * i + 1] & 0xff) << 8) | (rgb[3 * i + 2] & 0xff);
-        }
-        image.setRGB(0, 0, width, height, pixels, 0, width);
+        BufferedImage image = toImage();
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         ImageWriter writer = ImageIO.getImageWritersByFormatName("png").next();
         try (ImageOutputStream stream = ImageIO.createImageOutputStream(bytes)) {

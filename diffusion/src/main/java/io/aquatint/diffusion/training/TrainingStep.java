@@ -261,7 +261,7 @@ public final class TrainingStep implements AutoCloseable {
     }
 
     /** Writes all that {@link #restore} needs, with metadata of the caller's. */
-    void save(Path file, Map<String, String> metadata) {
+    public void save(Path file, Map<String, String> metadata) {
         Map<String, String> all = new LinkedHashMap<>(metadata);
         all.put("updates", String.valueOf(updates));
         all.put("loss_scale", scale.state());
@@ -269,7 +269,7 @@ public final class TrainingStep implements AutoCloseable {
     }
 
     /** @throws CheckpointException if the state is of another training */
-    void restore(SafetensorsFile file) {
+    public void restore(SafetensorsFile file) {
         try {
             updates = Long.parseLong(file.metadata().getOrDefault("updates", ""));
             scale.restore(file.metadata().getOrDefault("loss_scale", ""));
