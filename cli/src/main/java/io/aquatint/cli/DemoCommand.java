@@ -5,28 +5,30 @@ import io.aquatint.events.DatasetConfigured;
 import io.aquatint.events.DatasetRejected;
 import io.aquatint.events.DatasetSealed;
 import io.aquatint.events.Event;
-import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageUploaded;
+import io.aquatint.events.Method;
 import io.aquatint.events.ModelReady;
 import io.aquatint.events.ModelRejected;
+import io.aquatint.events.SamplesGenerated;
 import io.aquatint.events.Topics;
 import io.aquatint.events.TrainingFailed;
-import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
 import io.aquatint.runtime.config.HttpConfig;
 import io.aquatint.runtime.kafka.EventTail;
 import io.aquatint.runtime.kafka.Kafka;
 import io.aquatint.standalone.Standalone;
 import io.aquatint.standalone.StandaloneConfig;
+import java.awt.Desktop;
+import java.awt.GraphicsEnvironment;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
+import java.util.Arrays;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -40,6 +42,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 @Command(
@@ -47,14 +50,15 @@ import picocli.CommandLine.Spec;
         description = "Everything once, in one process: pictures in as Kafka events, a trained model out.",
         footer = {
             "",
-            "Starts a Kafka broker, an S3 store and the four services, sends the bundled photographs as an upload app would",
-            "(one of them twice, two of them damaged), and shows what happens until the model is ready."
+            "Starts a Kafka broker, an S3 store and the four services, sends a dozen pictures of a mascot as an upload app would",
+            "(one of them twice, two of them damaged), and shows what happens until the base model has learned to draw it.",
+            "What it drew before, on the way and in the end is put side by side in one picture."
         },
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
     private static final URI SOURCE = URI.create("/aquatint/demo");
-    private static final String DATASET = "demo";
-    private static final Duration PATIENCE = Duration.ofMinutes(10);
+    private static final String DATASET = DemoLesson.DATASET;
+    private static final Duration PATIENCE = Duration.ofMinutes(20);
 
     @Spec
     private CommandSpec spec = CommandSpec.create();
@@ -75,8 +79,21 @@ final class DemoCommand implements Callable<Integer> {
             description = "Where REST and metrics are served; 0 is a free port (default: ${DEFAULT-VALUE}).")
     private int httpPort;
 
+    @Option(
+            names = "--method",
+            paramLabel = "METHOD",
+            defaultValue = "lora",
+            description = "lora, dreambooth, textual-inversion or full (default: ${DEFAULT-VALUE}).")
+    private String method = "lora";
+
+    @Option(
+            names = "--overfit",
+            description = "Three pictures, ten times the learning rate, five times the steps: see it warn and stop.")
+    private boolean overfit;
+
     @Override
     public Integer call() throws Exception {
+        DemoLesson lesson = new DemoLesson(named(method), overfit);
         System.setProperty("aquatint.log", "WARN"); // what happens is told from the events
         Path folder = data == null ? Files.createTempDirectory("aquatint-demo-") : data;
         PrintWriter out = spec.commandLine().getOut();
@@ -87,7 +104,9 @@ final class DemoCommand implements Callable<Integer> {
             Runtime.getRuntime().addShutdownHook(new Thread(standalone::close, "shutdown"));
             Addresses.print(out, standalone);
             standalone.awaitReady();
-            String modelId = play(standalone, out);
+            DemoSheet sheet = new DemoSheet();
+            String modelId = play(standalone, lesson, sheet, out);
+            show(standalone, sheet, folder.resolve("demo.png"), out);
             if (keep) {
                 out.printf(
                         "Still up, with %s; Ctrl-C ends it.%n",
@@ -100,26 +119,49 @@ final class DemoCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** Sends the photographs and waits for the model; its name. */
-    private static String play(Standalone standalone, PrintWriter out) throws IOException, InterruptedException {
+    private Method named(String name) {
+        return Arrays.stream(Method.values())
+                .filter(known ->
+                        known.name().toLowerCase(Locale.ROOT).replace('_', '-').equals(name))
+                .findFirst()
+                .orElseThrow(() -> new ParameterException(
+                        spec.commandLine(),
+                        "--method is " + name + ", but must be lora, dreambooth, textual-inversion or full"));
+    }
+
+    /** Puts the samples side by side, and before the person's eyes where there is a desktop. */
+    private static void show(Standalone standalone, DemoSheet sheet, Path file, PrintWriter out) throws IOException {
+        Files.write(file, sheet.toPng(standalone.store()::get));
+        out.printf("Before and after, side by side: %s%n", file.toAbsolutePath());
+        out.flush();
+        if (!GraphicsEnvironment.isHeadless()
+                && Desktop.isDesktopSupported()
+                && Desktop.getDesktop().isSupported(Desktop.Action.OPEN)) {
+            Desktop.getDesktop().open(file.toFile());
+        }
+    }
+
+    /** Sends the pictures and waits for the model; its name. */
+    private static String play(Standalone standalone, DemoLesson lesson, DemoSheet sheet, PrintWriter out)
+            throws IOException, InterruptedException {
         var ready = new CompletableFuture<String>();
         boolean terminal = Ansi.AUTO.enabled();
         try (Narrator narrator = new Narrator(out, terminal, standalone::place);
-                EventTail tail = follow(standalone.kafka(), narrator, ready)) {
+                EventTail tail = follow(standalone.kafka(), narrator, sheet, ready)) {
             tail.start();
             Kafka kafka = standalone.kafka();
-            send(kafka, "configure", new DatasetConfigured(DATASET, trainingSpec()));
+            send(kafka, "configure", new DatasetConfigured(DATASET, lesson.spec()));
             int number = 0;
-            for (Photograph photograph : photographs()) {
+            for (ImageUploaded upload : lesson.uploads()) {
                 number++;
-                send(kafka, "photograph-" + number, photograph.upload());
+                send(kafka, "picture-" + number, upload);
             }
             send(kafka, "seal", new DatasetSealed(DATASET));
             return await(ready, standalone, tail);
         }
     }
 
-    private static EventTail follow(Kafka kafka, Narrator narrator, CompletableFuture<String> ready) {
+    private static EventTail follow(Kafka kafka, Narrator narrator, DemoSheet sheet, CompletableFuture<String> ready) {
         return new EventTail(kafka, "demo")
                 .fromNow()
                 .on(Topics.IMAGE_VERDICTS, event -> narrator.tell(event.data()))
@@ -143,7 +185,12 @@ final class DemoCommand implements Callable<Integer> {
                                                 failed.reason().advice()));
                     }
                 })
-                .on(Topics.VALIDATION_EVENTS, event -> narrator.tell(event.data()))
+                .on(Topics.VALIDATION_EVENTS, event -> {
+                    narrator.tell(event.data());
+                    if (event.data() instanceof SamplesGenerated generated) {
+                        sheet.add(generated);
+                    }
+                })
                 .on(Topics.MODEL_EVENTS, event -> {
                     narrator.tell(event.data());
                     if (event.data() instanceof ModelReady model) {
@@ -189,28 +236,5 @@ final class DemoCommand implements Callable<Integer> {
     private static void send(Kafka kafka, String id, UploadEvent event) {
         String unique = id + "-" + UUID.randomUUID();
         kafka.publisher().publishNow(Topics.IMAGE_UPLOADS, Event.of(unique, SOURCE, Instant.now(), DATASET, event));
-    }
-
-    private static TrainingSpec trainingSpec() throws IOException {
-        return EventJson.read(resource("spec.json"), TrainingSpec.class);
-    }
-
-    /** @param name what the upload app calls it, where that is not the file's name */
-    private record Photograph(
-            String file, String caption, @Nullable String name) {
-        ImageUploaded upload() throws IOException {
-            return new ImageUploaded(
-                    DATASET, name == null ? file : name, caption, null, resource(file), null, null, "aquatint demo");
-        }
-    }
-
-    private static List<Photograph> photographs() throws IOException {
-        return List.of(EventJson.read(resource("captions.json"), Photograph[].class));
-    }
-
-    private static byte[] resource(String name) throws IOException {
-        try (InputStream in = Objects.requireNonNull(DemoCommand.class.getResourceAsStream("demo/" + name), name)) {
-            return in.readAllBytes();
-        }
     }
 }
