@@ -343,7 +343,7 @@ class ValidationTest {
 
     @Test
     void aSizeThatTheModelCannotTakeIsAFailureOfItsEventAlone() throws IOException {
-        ManifestImage odd = training.picture(new Picture(72, 72, new byte[3 * 72 * 72]).toPng());
+        ManifestImage odd = training.picture(new Picture(2, 2, new byte[3 * 2 * 2]).toPng());
         TrainingStarted started = training.started(List.of(odd), List.of(odd), spec);
         assertThatThrownBy(() -> validation.on(started))
                 .isInstanceOf(PermanentException.class)
