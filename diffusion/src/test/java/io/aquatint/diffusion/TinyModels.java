@@ -1,5 +1,6 @@
 package io.aquatint.diffusion;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.aquatint.diffusion.checkpoint.ModelConfig;
@@ -15,6 +16,7 @@ import io.aquatint.diffusion.vae.AutoencoderKlConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +63,34 @@ public final class TinyModels {
                 folder.resolve("scheduler/scheduler_config.json"),
                 config -> config.put("prediction_type", "v_prediction"));
         return completed(folder);
+    }
+
+    /** Stable Diffusion 1.5 with so many times fewer channels; 1 is its full size, 2.1 GB. */
+    public static Path stableDiffusion1(Path folder, int divisor) throws IOException {
+        copy(Golden.path("sd15/model"), folder);
+        for (String weights :
+                List.of("unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model")) {
+            Files.delete(folder.resolve(weights + ".safetensors"));
+        }
+        edit(folder.resolve("unet/config.json"), config -> {
+            config.put("cross_attention_dim", 768 / divisor).put("norm_num_groups", 32 / divisor);
+            config.set("block_out_channels", divided(divisor, 320, 640, 1280, 1280));
+        });
+        edit(folder.resolve("vae/config.json"), config -> {
+            config.put("norm_num_groups", 32 / divisor);
+            config.set("block_out_channels", divided(divisor, 128, 256, 512, 512));
+        });
+        edit(folder.resolve("text_encoder/config.json"), config -> config.put("hidden_size", 768 / divisor)
+                .put("intermediate_size", 3072 / divisor)
+                .put("num_hidden_layers", 12)
+                .put("num_attention_heads", 12)
+                .put("vocab_size", 49408));
+        return completed(folder);
+    }
+
+    private static JsonNode divided(int divisor, int... channels) {
+        return JSON.valueToTree(
+                Arrays.stream(channels).map(count -> count / divisor).toArray());
     }
 
     public static void edit(Path file, Consumer<ObjectNode> change) throws IOException {

@@ -32,7 +32,8 @@ final class WeightLoader implements AutoCloseable {
     WeightLoader(NDManager parent, Precision precision) {
         this.scope = parent.newSubManager();
         Graph graph = new Graph();
-        graph.returns(graph.op("torch.empty_like(%s, dtype=%s)", graph.input("like"), precision.scalarType()));
+        Value element = graph.op("torch.empty_like(%s, dtype=%s)", graph.input("one"), precision.scalarType());
+        graph.returns(graph.op("torch.expand_as(%s, %s)", element, graph.input("like")));
         this.allocate = CompiledGraph.compile(scope, graph);
         this.channelsLast = CompiledGraph.compile(scope, channelsLast());
         this.none = Weights.none(scope);
@@ -44,16 +45,25 @@ final class WeightLoader implements AutoCloseable {
         return graph;
     }
 
+    /**
+     * One element seen as many, and copied: what is made by the graph is of PyTorch's inference mode, past which no gradient could
+     * flow, and the copy alone is as large as the tensor. Others, though freed at once, would leave holes of that size in the
+     * process's memory.
+     */
+    private PtNDArray allocated(NDManager owner, Shape shape) {
+        try (NDManager step = scope.newSubManager()) {
+            NDArray one = step.create(0f);
+            PtNDArray wide = (PtNDArray)
+                    allocate.run(step, none, one, one.broadcast(shape)).get(0);
+            PtNDArray array = JniUtils.clone(wide);
+            array.attach(owner);
+            return array;
+        }
+    }
+
     /** @param owner owns the array, which has the shape of the tensor and this loader's precision */
     PtNDArray load(NDManager owner, String name, TensorData tensor) {
-        PtNDArray array;
-        try (NDArray like = scope.create(new Shape(tensor.info().dimensions()), DataType.FLOAT16)) {
-            PtNDArray empty = (PtNDArray) allocate.run(scope, none, like).get(0);
-            array = JniUtils.clone(
-                    empty); // the empty one is of PyTorch's inference mode: no gradient could flow past it
-            empty.close();
-            array.attach(owner);
-        }
+        PtNDArray array = allocated(owner, new Shape(tensor.info().dimensions()));
         try {
             CompiledGraph fill = fills.computeIfAbsent(tensor.info().dtype(), this::compileFill);
             ByteBuffer bytes = tensor.bytes();

@@ -10,9 +10,8 @@ import io.aquatint.diffusion.checkpoint.TensorData;
 import io.aquatint.diffusion.graph.Weights;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Set;
 
 /** The tensors and settings of one case, and the worst error of what was compared with it so far. */
@@ -21,7 +20,7 @@ final class GoldenCase {
 
     private final SafetensorsFile file;
     private final JsonNode meta;
-    private final List<String> remarks = new ArrayList<>();
+    private final Set<String> remarks = new LinkedHashSet<>(); // a model in two forms has the same ones
     private double worst;
 
     private GoldenCase(SafetensorsFile file, JsonNode meta) {
@@ -116,7 +115,7 @@ final class GoldenCase {
         return next;
     }
 
-    List<String> remarks() {
+    Set<String> remarks() {
         return remarks;
     }
 

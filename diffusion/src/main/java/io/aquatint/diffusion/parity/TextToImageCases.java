@@ -39,7 +39,7 @@ final class TextToImageCases {
                             NDManager scope = model.manager().newSubManager()) {
                         NDArray initial = golden.array(scope, "initial_latent");
                         NDArray latent = latent(folder, adapted, golden, parts[1], initial);
-                        golden.compare(name, latent);
+                        compare(folder, adapted, golden, name, parts[1], initial, latent);
                         String image = name.replaceFirst("latent", "image");
                         if (golden.has(image)) {
                             golden.compare(image, picture(model, latent, scope));
@@ -59,21 +59,34 @@ final class TextToImageCases {
                     try (AdaptedModel adapted = model.adapted(adapters(loras, name));
                             NDManager scope = model.manager().newSubManager()) {
                         NDArray initial = golden.array(scope, "initial_latent");
-                        float[] latent = latent(folder, adapted, golden, sampler, initial)
-                                .toFloatArray();
-                        double error = golden.compare(name, latent);
-                        if (error > ParityRunner.TRAINING_AND_SAMPLING) {
-                            NDArray nudged =
-                                    scope.create(GoldenCase.nextUp(initial.toFloatArray()), initial.getShape());
-                            float[] other = latent(folder, adapted, golden, sampler, nudged)
-                                    .toFloatArray();
-                            golden.remark("%s differs by %.3g".formatted(name, error));
-                            golden.remarkSensitivity(
-                                    "every number of the initial latent", GoldenCase.relativeError(other, latent));
-                        }
+                        NDArray latent = latent(folder, adapted, golden, sampler, initial);
+                        compare(folder, adapted, golden, name, sampler, initial, latent);
                     }
                 }
             }
+        }
+    }
+
+    /**
+     * Where it differs, says by how much our own result does when the initial latent is one rounding away. The adapters of the
+     * fixtures are so strong that one step makes 10,000 times as much of a difference: the results are the reference's neither in
+     * float32 nor in float64, yet nowhere as near to them as at the very weights that their names give.
+     */
+    private static void compare(
+            ModelSource folder,
+            AdaptedModel adapted,
+            GoldenCase golden,
+            String name,
+            String sampler,
+            NDArray initial,
+            NDArray latent) {
+        float[] numbers = latent.toFloatArray();
+        double error = golden.compare(name, numbers);
+        if (error > ParityRunner.TRAINING_AND_SAMPLING) {
+            NDArray nudged = initial.getManager().create(GoldenCase.nextUp(initial.toFloatArray()), initial.getShape());
+            float[] other = latent(folder, adapted, golden, sampler, nudged).toFloatArray();
+            golden.remark("%s differs by %.3g".formatted(name, error));
+            golden.remarkSensitivity("every number of the initial latent", GoldenCase.relativeError(other, numbers));
         }
     }
 

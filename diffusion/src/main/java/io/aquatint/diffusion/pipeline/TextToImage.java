@@ -22,7 +22,7 @@ public final class TextToImage {
     /**
      * Draws one picture. The same model, adapters and request give the same picture.
      *
-     * @throws IllegalArgumentException if the size is no multiple of what autoencoder and UNet halve it to, or an adapter does not fit
+     * @throws IllegalArgumentException if the UNet cannot halve the size at each level, or an adapter does not fit
      */
     public static Picture generate(StableDiffusion model, List<WeightedLora> adapters, GenerationRequest request) {
         try (AdaptedModel adapted = model.adapted(adapters)) {
@@ -40,8 +40,8 @@ public final class TextToImage {
      *
      * @param batch one for each picture; they may differ in their prompts and seeds
      * @param afterStep is told how many steps are done
-     * @throws IllegalArgumentException if the requests differ in anything else, or the size is no multiple of the autoencoder's
-     *     factor
+     * @throws IllegalArgumentException if the requests differ in anything else, or the UNet cannot halve the size at each
+     *     level
      */
     public static List<Picture> generate(
             StableDiffusion model, AdaptedModel adapted, List<GenerationRequest> batch, IntConsumer afterStep) {
