@@ -68,6 +68,7 @@ public final class CompiledGraph implements AutoCloseable {
      */
     public NDList run(NDManager outputs, Weights weights, NDArray... inputs) {
         checkInputs(inputs);
+        asWritten();
         int first = weightNames.isEmpty() ? 0 : 1;
         IValue[] arguments = new IValue[first + inputs.length];
         IValue result = null;
@@ -103,7 +104,7 @@ public final class CompiledGraph implements AutoCloseable {
         arguments.addAll(List.of(inputs));
         boolean gradMode = JniUtils.isGradMode();
         JniUtils.setGradMode(true);
-        JniUtils.setGraphExecutorOptimize(false); // of this thread; profiling costs more than it brings
+        asWritten();
         try {
             NDList results = IValueUtils.forward(module, arguments, true);
             results.attach(outputs);
@@ -111,6 +112,14 @@ public final class CompiledGraph implements AutoCloseable {
         } finally {
             JniUtils.setGradMode(gradMode);
         }
+    }
+
+    /**
+     * Has this thread run graphs line by line. Profiled and optimised, the first runs would round otherwise than later ones, so
+     * that no training could be resumed exactly; and each new shape would be compiled anew.
+     */
+    private static void asWritten() {
+        JniUtils.setGraphExecutorOptimize(false);
     }
 
     private void checkInputs(NDArray... inputs) {

@@ -14,6 +14,20 @@ import java.nio.ByteBuffer;
 public final class DeviceArrays {
     private DeviceArrays() {}
 
+    /**
+     * Numbers in memory of the engine's own. DJL's create leaves them in Java's on a CPU, where they may begin at any multiple of 16
+     * bytes: matrix products then add in another order, and two runs of the same training differ in the last bits.
+     */
+    public static NDArray create(NDManager owner, float[] numbers, Shape shape) {
+        NDArray array = owner.create(numbers, shape);
+        if (array.getDevice().isGpu()) {
+            return array;
+        }
+        try (array) {
+            return array.duplicate();
+        }
+    }
+
     /** The elements from {@code begin} on, as a tensor of one dimension. */
     public static TensorData read(NDArray flat, long begin, long count) {
         try (NDManager scope = flat.getManager().newSubManager()) {

@@ -3,6 +3,7 @@ package io.aquatint.diffusion.pipeline;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.aquatint.diffusion.graph.DeviceArrays;
 import java.util.List;
 
 /**
@@ -28,7 +29,7 @@ public record TimeIds(
         for (int i = 0; i < pictures.size(); i++) {
             System.arraycopy(pictures.get(i).values(), 0, rows, COUNT * i, COUNT);
         }
-        return manager.create(rows, new Shape(pictures.size(), COUNT));
+        return DeviceArrays.create(manager, rows, new Shape(pictures.size(), COUNT));
     }
 
     private float[] values() {

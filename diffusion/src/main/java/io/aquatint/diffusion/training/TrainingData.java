@@ -3,6 +3,7 @@ package io.aquatint.diffusion.training;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.aquatint.diffusion.graph.DeviceArrays;
 import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.diffusion.pipeline.PromptEmbedding;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
@@ -88,7 +89,8 @@ final class TrainingData {
     private static Latent latent(StableDiffusion model, Picture picture) {
         float scale = (float) model.vaeConfig().scalingFactor();
         try (NDManager scope = model.manager().newSubManager()) {
-            NDArray image = scope.create(picture.toPlanes(), new Shape(1, 3, picture.height(), picture.width()));
+            NDArray image =
+                    DeviceArrays.create(scope, picture.toPlanes(), new Shape(1, 3, picture.height(), picture.width()));
             StableDiffusion.Moments moments = model.encodeImages(scope, image);
             NDArray mean = moments.mean().mul(scale);
             NDArray deviation = moments.logvar().mul(0.5f).exp().mul(scale);
@@ -223,8 +225,8 @@ final class TrainingData {
             int count = noisy.size();
             Shape shape = new Shape(count).addAll(latent);
             List<NDArray> inputs = new ArrayList<>();
-            inputs.add(scope.create(joined(noisy), shape));
-            inputs.add(scope.create(joined(targets), shape));
+            inputs.add(DeviceArrays.create(scope, joined(noisy), shape));
+            inputs.add(DeviceArrays.create(scope, joined(targets), shape));
             inputs.add(
                     scope.create(timesteps.stream().mapToLong(Long::longValue).toArray()));
             inputs.add(scope.create(lossWeights()));
@@ -238,10 +240,11 @@ final class TrainingData {
                 }
             } else {
                 float[] contexts = joined(captions.stream().map(Text::context).toList());
-                inputs.add(scope.create(contexts, new Shape(count, tokens, contexts.length / count / tokens)));
+                Shape context = new Shape(count, tokens, contexts.length / count / tokens);
+                inputs.add(DeviceArrays.create(scope, contexts, context));
                 if (textAndTime) {
                     float[] pooled = joined(captions.stream().map(Text::pooled).toList());
-                    inputs.add(scope.create(pooled, new Shape(count, pooled.length / count)));
+                    inputs.add(DeviceArrays.create(scope, pooled, new Shape(count, pooled.length / count)));
                 }
             }
             if (textAndTime) {
