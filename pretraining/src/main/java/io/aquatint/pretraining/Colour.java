@@ -1,6 +1,5 @@
 package io.aquatint.pretraining;
 
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -19,6 +18,7 @@ enum Colour {
     PINK(246, 150, 190),
     BROWN(124, 80, 50);
 
+    private static final List<Colour> ALL = List.of(values());
     private static final List<Colour> TINTS = List.of(RED, ORANGE, YELLOW, GREEN, BLUE, PURPLE, PINK);
 
     private final int red;
@@ -32,7 +32,7 @@ enum Colour {
     }
 
     static List<Colour> all() {
-        return Arrays.asList(values());
+        return ALL;
     }
 
     /** Those that are told apart on a subject, whatever it is. */

@@ -57,7 +57,7 @@ record Scene(
         boolean tinted = subjects.size() == 1 && !subject.coloured() && random.nextInt(100) < 22;
         Colour tint = tinted ? Colour.tints().get(random.nextInt(Colour.tints().size())) : null;
         boolean named = random.nextInt(100) < 85;
-        Colour ground = named ? Colour.values()[random.nextInt(Colour.values().length)] : Colour.WHITE;
+        Colour ground = named ? Colour.all().get(random.nextInt(Colour.all().size())) : Colour.WHITE;
         String opening = random.nextInt(100) < 70 ? "" : OPENINGS.get(random.nextInt(OPENINGS.size()));
         return new Scene(List.copyOf(subjects), count, size, tint, ground, named, opening);
     }

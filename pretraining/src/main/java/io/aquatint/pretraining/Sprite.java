@@ -85,8 +85,10 @@ final class Sprite {
             for (int column = left; column <= right; column++) {
                 Arrays.fill(sum, 0);
                 for (int sample = 0; sample < SAMPLES * SAMPLES; sample++) {
-                    double dx = column + (sample % SAMPLES + 0.5) / SAMPLES - place.x() * size;
-                    double dy = row + (sample / SAMPLES + 0.5) / SAMPLES - place.y() * size;
+                    int sampleColumn = sample % SAMPLES;
+                    int sampleRow = sample / SAMPLES;
+                    double dx = column + (sampleColumn + 0.5) / SAMPLES - place.x() * size;
+                    double dy = row + (sampleRow + 0.5) / SAMPLES - place.y() * size;
                     double u = (cos * dx + sin * dy) * perPixel + 0.5 * side - 0.5;
                     double v = (cos * dy - sin * dx) * perPixel + 0.5 * side - 0.5;
                     add(sum, u, v);

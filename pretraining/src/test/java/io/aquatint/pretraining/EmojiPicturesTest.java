@@ -19,7 +19,8 @@ class EmojiPicturesTest {
         byte[] rgba = new byte[4 * SIDE * SIDE];
         for (int i = 0; i < SIDE * SIDE; i++) {
             double x = i % SIDE - 31.5;
-            double y = (double) (i / SIDE) - 31.5;
+            int row = i / SIDE;
+            double y = row - 31.5;
             for (int channel = 0; channel < 3; channel++) {
                 rgba[4 * i + channel] = 100;
             }

@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -87,8 +88,10 @@ class OtherMethodsFilesTest {
         SafetensorsFile unet = SafetensorsFile.open(files.get(0).path());
         assertThat(unet.read("conv_in.weight")).isEqualTo(model.weights("unet").read("conv_in.weight"));
         assertThat(files.get(1).path()).content().contains("UNet2DConditionModel");
-        assertThat(Files.list(folder).filter(Files::isRegularFile))
-                .allMatch(file -> files.contains(new WrittenFile(ArtifactFormat.SINGLE_FILE, file)));
+        try (Stream<Path> written = Files.list(folder)) {
+            assertThat(written.filter(Files::isRegularFile))
+                    .allMatch(file -> files.contains(new WrittenFile(ArtifactFormat.SINGLE_FILE, file)));
+        }
     }
 
     @Test
