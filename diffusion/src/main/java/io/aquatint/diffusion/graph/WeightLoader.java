@@ -20,7 +20,7 @@ import java.util.Map;
  */
 final class WeightLoader implements AutoCloseable {
     /** A multiple of every element's size. */
-    static final int PIECE_BYTES = 16 << 20;
+    static final int PIECE_BYTES = 4 << 20;
 
     private final NDManager scope;
     private final ByteBuffer piece = ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.nativeOrder());

@@ -34,7 +34,12 @@ class LoadMemoryTest {
         Path said = folder.resolve("said.txt");
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "-Xms128m",
                         "-Xmx128m",
+                        "-XX:+AlwaysPreTouch", // what the virtual machine takes for itself is not to be counted: its
+                        // heap,
+                        "-XX:+UseSerialGC", // what its collector
+                        "-XX:TieredStopAtLevel=1", // and what its compiler needs
                         "-cp",
                         System.getProperty("java.class.path"),
                         LoadMemoryTest.class.getName(),
