@@ -57,13 +57,13 @@ class TrainingJobFailureTest extends TrainingJobFixture {
 
     @Test
     void whateverIsWrongWithTheSpecIsSaidAtOnce() {
-        TrainingSpec spec = spec(Map.of("steps", 0, "rank", 0, "method", "FULL"));
+        TrainingSpec spec = spec(Map.of("steps", 0, "rank", 0, "optimizer", "sgd"));
 
         assertThat(run(request(spec))).isEqualTo(TrainingJob.End.FAILED);
 
         TrainingFailed failed = only(TrainingFailed.class);
         assertThat(failed.reason()).isEqualTo(FailureReason.BAD_SPEC);
-        assertThat(failed.detail()).contains("steps is 0").contains("rank is 0").contains("FULL");
+        assertThat(failed.detail()).contains("steps is 0").contains("rank is 0").contains("sgd");
         assertThat(failed.willRetry()).isFalse();
         assertThat(types()).containsExactly("training.failed");
     }
