@@ -166,7 +166,8 @@ public final class BaseModelInitializer {
         }
         Map<String, Object> config = diffusersConfig("UNet2DConditionModel");
         config.put("act_fn", "silu");
-        config.put("attention_head_dim", design.unetHeads());
+        boolean alike = design.unetHeads().stream().distinct().count() == 1; // only Stable Diffusion 2 has a list
+        config.put("attention_head_dim", alike ? design.unetHeads().get(0) : design.unetHeads());
         config.put("block_out_channels", design.unetChannels());
         config.put("center_input_sample", false);
         config.put("cross_attention_dim", design.textSize());
