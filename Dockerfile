@@ -15,11 +15,12 @@ COPY cli/target/lib/[^a]*.jar /opt/aquatint/lib/
 COPY cli/target/lib/a*.jar /opt/aquatint/lib/
 
 # DJL unpacks PyTorch's native libraries from their jar into DJL_CACHE_DIR at the first use: nothing is downloaded.
-# Threads that wait do not spin: the cores have other work.
+# Threads that wait do not spin: the cores have other work. Matrix products add in one order: a resumed training is exact.
 ENV DJL_CACHE_DIR=/var/lib/aquatint/djl \
     DJL_OFFLINE=true \
     OPT_OUT_TRACKING=true \
     OMP_WAIT_POLICY=passive \
+    MKL_CBWR=AUTO,STRICT \
     AQUATINT_INGEST_WORK=/var/lib/aquatint/work \
     AQUATINT_TRAINER_WORK=/var/lib/aquatint/work \
     AQUATINT_VALIDATOR_WORK=/var/lib/aquatint/work \
