@@ -27,14 +27,18 @@ final class TrainingCases {
 
     private TrainingCases() {}
 
-    /** Trains as the case did. The case is judged by losses, gradient norms and each tensor at the end. */
-    static void train(ModelSource source, GoldenCase golden) {
+    /**
+     * Trains as the case did. The case is judged by losses, gradient norms and each tensor at the end.
+     *
+     * @return the largest error of losses, gradient norms and what was trained as one vector
+     */
+    static double train(ModelSource source, GoldenCase golden) {
         try (StableDiffusion model = StableDiffusion.load(source, Precision.FP32)) {
-            train(model, golden);
+            return train(model, golden);
         }
     }
 
-    private static void train(StableDiffusion model, GoldenCase golden) {
+    private static double train(StableDiffusion model, GoldenCase golden) {
         List<String> initial =
                 golden.names().stream().filter(name -> name.startsWith("init.")).toList();
         if (!initial.isEmpty() && initial.stream().allMatch(name -> sameAfterTraining(golden, name))) {
@@ -42,15 +46,16 @@ final class TrainingCases {
                     "every init.* tensor equals its final.*: the adapter that training began from is not in the file");
         }
         Outcome outcome = train(model, golden, false);
-        golden.compare("losses", outcome.losses());
+        double whole = Math.max(golden.compare("losses", outcome.losses()), outcome.errorAsOneVector(golden));
         if (golden.has("grad_norms")) {
-            golden.compare("grad_norms", outcome.gradientNorms());
+            whole = Math.max(whole, golden.compare("grad_norms", outcome.gradientNorms()));
         }
         outcome.trained().forEach((name, tensor) -> golden.compare(tensor, golden.floats(name)));
         if (golden.worst() > ParityRunner.TRAINING_AND_SAMPLING) {
             golden.remarkSensitivity(
                     "every number that training began from", outcome.differenceFrom(train(model, golden, true)));
         }
+        return whole;
     }
 
     private static boolean sameAfterTraining(GoldenCase golden, String name) {
@@ -64,6 +69,19 @@ final class TrainingCases {
      * @param trained by the names of the case
      */
     private record Outcome(float[] losses, float[] gradientNorms, Map<String, float[]> trained) {
+        double errorAsOneVector(GoldenCase golden) {
+            double difference = 0;
+            double norm = 0;
+            for (Map.Entry<String, float[]> tensor : trained.entrySet()) {
+                float[] expected = golden.floats(tensor.getKey());
+                for (int i = 0; i < expected.length; i++) {
+                    difference += Math.pow((double) tensor.getValue()[i] - expected[i], 2);
+                    norm += Math.pow(expected[i], 2);
+                }
+            }
+            return difference == 0 ? 0 : Math.sqrt(difference / norm);
+        }
+
         double differenceFrom(Outcome other) {
             double difference = Math.max(
                     GoldenCase.relativeError(losses, other.losses),
