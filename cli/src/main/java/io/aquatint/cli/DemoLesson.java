@@ -78,10 +78,13 @@ record DemoLesson(Method method, boolean overfit) {
                 switch (method) {
                     case LORA, DREAMBOOTH_LORA -> 8e-4;
                     case DREAMBOOTH, FULL -> 1e-4;
-                    case TEXTUAL_INVERSION -> 2e-2;
+                    case TEXTUAL_INVERSION -> 1e-2;
                 };
         if (method == Method.DREAMBOOTH || method == Method.DREAMBOOTH_LORA) {
             spec.numClassImages(12).classSampleSteps(15).trainBatchSize(1);
+        }
+        if (method == Method.TEXTUAL_INVERSION) {
+            spec.learnableProperty("captions").numVectors(4).learningRateSchedule("cosine");
         }
         if (method == Method.DREAMBOOTH || method == Method.FULL) {
             spec.emaDecay(0.0);

@@ -1,12 +1,15 @@
 package io.aquatint.cli;
 
 import io.aquatint.diffusion.graph.Precision;
+import io.aquatint.pretraining.ModelReport;
 import io.aquatint.pretraining.Pretraining;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -94,6 +97,13 @@ final class PretrainCommand implements Callable<Integer> {
             description = "All that is random follows from it (default: ${DEFAULT-VALUE}).")
     private long seed;
 
+    @Option(
+            names = "--report",
+            paramLabel = "N",
+            description =
+                    "Train nothing: draw a sheet of the model in DIR, and measure it on N pictures that were trained on and N that were held out. Into DIR/report.")
+    private @Nullable Integer report;
+
     @Override
     public Integer call() throws IOException, InterruptedException {
         Precision computed = Precision.named(precision)
@@ -104,6 +114,9 @@ final class PretrainCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "steps, batch sizes and pictures must be 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
+        if (report != null) {
+            return report(report, out);
+        }
         var settings = new Pretraining.Settings(
                 Math.min(pictures, 40_000),
                 vaeSteps,
@@ -122,6 +135,24 @@ final class PretrainCommand implements Callable<Integer> {
                 })
                 .run();
         out.println(done ? "done: " + folder.resolve("model") : "not done yet: the same command goes on");
+        return 0;
+    }
+
+    private int report(int count, PrintWriter out) throws IOException, InterruptedException {
+        if (count < 1) {
+            throw new ParameterException(spec.commandLine(), "--report is " + count + ", but must be 1 or more");
+        }
+        Path model = folder.resolve("model");
+        if (!Files.isDirectory(model)) {
+            throw new ParameterException(
+                    spec.commandLine(), "there is no model in " + model + ": train it first, without --report");
+        }
+        Path written = folder.resolve("report");
+        ModelReport.write(folder, written, seed, count, line -> {
+            out.println(line);
+            out.flush();
+        });
+        out.println("samples: " + written.resolve("samples.png"));
         return 0;
     }
 }

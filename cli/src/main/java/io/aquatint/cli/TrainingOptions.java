@@ -114,7 +114,11 @@ final class TrainingOptions {
     @Option(names = "--num-vectors", paramLabel = "N", description = "How many vectors it has, 1 to 8 (default: 1).")
     private @Nullable Integer numVectors;
 
-    @Option(names = "--learnable-property", paramLabel = "NAME", description = "object or style (default: object).")
+    @Option(
+            names = "--learnable-property",
+            paramLabel = "NAME",
+            description =
+                    "Which templates it is learned with: object, style, or captions for the pictures' own (default: object).")
     private @Nullable String learnableProperty;
 
     @Option(

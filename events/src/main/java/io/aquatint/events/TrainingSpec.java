@@ -6,6 +6,8 @@ import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,7 +42,7 @@ import org.jspecify.annotations.Nullable;
  * @param classSampleSteps the sampler's steps for a class picture
  * @param trainTextEncoder whether the text encoders learn too
  * @param placeholderToken the new word of textual inversion; the trigger word in angle brackets when absent
- * @param initializerToken the known word that it begins as; the class word's last word when absent, else {@code learnableProperty}
+ * @param initializerToken the known word that it begins as; the class word's last word when absent, else "object" or "style"
  * @param numVectors how many vectors the new word has, 1 to 8
  * @param learnableProperty which templates textual inversion learns with, one of {@link #LEARNABLE_PROPERTIES}
  * @param precision what the networks compute in, one of {@link #PRECISIONS}; what is learned is always kept in fp32
@@ -127,8 +129,8 @@ public record TrainingSpec(
     /** The optimisers; {@code adamw8bit} keeps its moments in 8 bits, a quarter of the memory. */
     public static final List<String> OPTIMIZERS = List.of("adamw", "adamw8bit");
 
-    /** What a new word can mean. */
-    public static final List<String> LEARNABLE_PROPERTIES = List.of("object", "style");
+    /** What a new word can mean, by which templates are chosen; {@code captions}: the pictures' own say it, as in kohya's scripts. */
+    public static final List<String> LEARNABLE_PROPERTIES = List.of("object", "style", "captions");
 
     /** Starts from the newest version of the same data set; from the base model when there is none yet. */
     public static final String PREVIOUS = "previous";
@@ -193,10 +195,14 @@ public record TrainingSpec(
 
     /**
      * The caption that a picture is trained and scored with: its own; where it has none, the instance prompt, which DreamBooth's
-     * methods make of trigger and class word. Textual inversion learns with its templates: this is the plainest.
+     * methods make of trigger and class word. Textual inversion learns with its templates, and this is the plainest; or with the
+     * pictures' captions, in which the new word stands for the trigger word, and before them where there is none.
      */
     public String captionOf(ManifestImage image) {
         if (method == Method.TEXTUAL_INVERSION) {
+            if (learnableProperty.equals("captions") && !image.caption().isBlank()) {
+                return withSubject(image.caption());
+            }
             String form = learnableProperty.equals("style") ? "a painting in the style of %s" : "a photo of a %s";
             return form.formatted(subjectWord());
         } else if (!image.caption().isBlank() || (instancePrompt == null && !isDreamBooth())) {
@@ -206,6 +212,19 @@ public record TrainingSpec(
         }
         String subject = (words(triggerWord) + " " + words(classWord)).strip();
         return subject.isEmpty() ? "" : "a photo of " + subject;
+    }
+
+    private String withSubject(String caption) {
+        String subject = words(subjectWord());
+        if (caption.contains(subject)) {
+            return caption;
+        }
+        String trigger = words(triggerWord);
+        Matcher known = Pattern.compile("(?<![\\w<])" + Pattern.quote(trigger) + "(?![\\w>])", Pattern.CASE_INSENSITIVE)
+                .matcher(caption);
+        return !trigger.isEmpty() && known.find()
+                ? known.replaceAll(Matcher.quoteReplacement(subject))
+                : subject + ", " + caption;
     }
 
     /**
@@ -227,7 +246,8 @@ public record TrainingSpec(
             return initializerToken;
         }
         String kind = words(classWord);
-        return kind.isEmpty() ? learnableProperty : kind.substring(kind.lastIndexOf(' ') + 1);
+        String property = learnableProperty.equals("style") ? "style" : "object";
+        return kind.isEmpty() ? property : kind.substring(kind.lastIndexOf(' ') + 1);
     }
 
     private boolean isDreamBooth() {

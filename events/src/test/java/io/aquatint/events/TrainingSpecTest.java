@@ -161,6 +161,19 @@ final class TrainingSpecTest {
     }
 
     @Test
+    void aNewWordTakesTheTriggerWordsPlaceInCaptionsThatItIsLearnedWith() {
+        TrainingSpec spec = read(
+                "{\"method\": \"TEXTUAL_INVERSION\", \"triggerWord\": \"duck\", \"learnableProperty\": \"captions\"}");
+
+        assertThat(spec.problems()).isEmpty();
+        assertThat(spec.captionOf(image("Duck on a pond, no duckling"))).isEqualTo("<duck> on a pond, no duckling");
+        assertThat(spec.captionOf(image("a <duck> asleep"))).isEqualTo("a <duck> asleep");
+        assertThat(spec.captionOf(image("a pond"))).isEqualTo("<duck>, a pond");
+        assertThat(spec.captionOf(image(" "))).isEqualTo("a photo of a <duck>");
+        assertThat(spec.initialWord()).isEqualTo("object");
+    }
+
+    @Test
     void textualInversionNeedsAWordAndLeavesTheTextEncoderAsItIs() {
         assertThat(read("{\"method\": \"TEXTUAL_INVERSION\", \"trainTextEncoder\": true}")
                         .problems())

@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 
 /**
@@ -43,12 +44,13 @@ public final class ModelReport {
     }
 
     /**
-     * Writes {@code samples.png} and the lines of the numbers.
+     * Writes {@code samples.png} and the lines of {@code numbers.txt}.
      *
      * @param folder as {@link Pretraining}'s
      * @param count how many pictures each number is the mean of
+     * @param told gets each line as soon as it is known
      */
-    public static List<String> write(Path folder, Path out, long seed, int count)
+    public static void write(Path folder, Path out, long seed, int count, Consumer<String> told)
             throws IOException, InterruptedException {
         EmojiArtwork artwork = EmojiArtwork.at(folder.resolve("artwork.safetensors"));
         try (StableDiffusion model = StableDiffusion.load(folder.resolve("model"));
@@ -59,12 +61,13 @@ public final class ModelReport {
             List<Picture> ofHeldOut = report.draw(base, report.heldOut);
             Files.write(out.resolve("samples.png"), report.sheet(ofTrained, ofHeldOut));
             List<String> lines = new ArrayList<>();
-            lines.add(report.losses("trained on", base, report.trained, count));
-            lines.add(report.losses("held out", base, report.heldOut, count));
-            lines.addAll(report.neighbours(ofTrained, ofHeldOut));
-            lines.add(report.recognised(base, count));
+            Consumer<String> line = lines::add;
+            line = line.andThen(told);
+            line.accept(report.losses("trained on", base, report.trained, count));
+            line.accept(report.losses("held out", base, report.heldOut, count));
+            report.neighbours(ofTrained, ofHeldOut).forEach(line);
+            line.accept(report.recognised(base, count));
             Files.write(out.resolve("numbers.txt"), lines);
-            return lines;
         }
     }
 

@@ -15,11 +15,12 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Finds a base model on this machine: {@code demo} is part of the program and unpacked on first use into the work folder, {@code store:KEY} is fetched from
- * an object store, everything else is a path. Several processes may share one work folder.
+ * Finds a base model on this machine: {@code demo} is part of the program and unpacked on first use into
+ * the work folder, {@code store:KEY} is fetched from an object store, everything else is a path. Several processes may share one work folder.
  */
 public final class BaseModels {
     /** The name of the small model that is part of the program. */
@@ -119,11 +120,11 @@ public final class BaseModels {
 
     /** A half-written model must never be found under the final name: it is written beside it, then moved. */
     private Path demo() {
-        Path folder = work.resolve(DEMO);
-        if (Files.isRegularFile(folder.resolve(INDEX))) {
-            return folder;
-        }
         try {
+            Path folder = work.resolve(DEMO + "-" + contents());
+            if (Files.isRegularFile(folder.resolve(INDEX))) {
+                return folder;
+            }
             Files.createDirectories(work);
             Path scratch = Files.createTempDirectory(work, DEMO + "-");
             try {
@@ -132,20 +133,35 @@ public final class BaseModels {
                     unpack(file, fresh.resolve(file));
                 }
                 move(fresh, folder);
+                return folder;
             } finally {
                 delete(scratch);
             }
         } catch (IOException e) {
             throw new UncheckedIOException("cannot unpack the demo base model to " + work, e);
         }
-        return folder;
+    }
+
+    /** In the folder's name, so that a work folder never gives the model of another release. */
+    private static String contents() throws IOException {
+        CRC32C sum = new CRC32C();
+        for (String file : DEMO_FILES) {
+            try (InputStream in = open(file)) {
+                sum.update(in.readAllBytes());
+            }
+        }
+        return "%08x".formatted(sum.getValue());
     }
 
     private static void unpack(String file, Path target) throws IOException {
         Files.createDirectories(target.toAbsolutePath().getParent());
-        try (InputStream in = Objects.requireNonNull(BaseModels.class.getResourceAsStream(DEMO + "/" + file), file)) {
+        try (InputStream in = open(file)) {
             Files.copy(in, target);
         }
+    }
+
+    private static InputStream open(String file) {
+        return Objects.requireNonNull(BaseModels.class.getResourceAsStream(DEMO + "/" + file), file);
     }
 
     private static void move(Path fresh, Path folder) throws IOException {

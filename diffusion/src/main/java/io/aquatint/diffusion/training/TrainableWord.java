@@ -134,7 +134,7 @@ final class TrainableWord implements Trainable {
 
     @Override
     public List<String> captions(TrainingExample example) {
-        return method.templates().of(method.token());
+        return method.templates().of(method.token(), example.caption());
     }
 
     @Override

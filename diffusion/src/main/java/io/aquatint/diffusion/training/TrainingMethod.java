@@ -25,8 +25,8 @@ public sealed interface TrainingMethod {
     record FullFineTuning(boolean textEncoders, @Nullable Double averageDecay) implements TrainingMethod {}
 
     /**
-     * A new word of the text encoders (Gal et al. 2022, "An Image is Worth One Word"); the networks stay as they are. Captions do
-     * not matter.
+     * A new word of the text encoders (Gal et al. 2022, "An Image is Worth One Word"); the networks stay as they are. Captions
+     * matter only where they are what it is learned with.
      *
      * @param token what stands for it in prompts, for example {@code <my-concept>}
      * @param vectors how many rows it has, 1 to 8
@@ -46,6 +46,8 @@ public sealed interface TrainingMethod {
 
     /** The prompts that a new word is learned in. */
     enum Templates {
+        /** The pictures' own captions, which name the word. */
+        CAPTIONS(),
         OBJECT(
                 "a photo of a {}",
                 "a rendering of a {}",
@@ -102,8 +104,15 @@ public sealed interface TrainingMethod {
             this.patterns = List.of(patterns);
         }
 
-        /** The prompts with a word in its place. */
-        public List<String> of(String token) {
+        /**
+         * The prompts with a word in its place.
+         *
+         * @param caption the picture's own
+         */
+        List<String> of(String token, String caption) {
+            if (this == CAPTIONS) {
+                return List.of(caption);
+            }
             return patterns.stream()
                     .map(pattern -> pattern.replace("{}", token))
                     .toList();

@@ -36,6 +36,18 @@ class BaseModelsTest {
     }
 
     @Test
+    void theDemoModelOfAnotherReleaseIsLeftAlone() throws IOException {
+        Path other = Files.createDirectories(temporary.resolve("work").resolve("demo-00000000"));
+        Files.writeString(other.resolve("model_index.json"), "{}");
+
+        Path folder = new BaseModels(temporary.resolve("work")).path("demo");
+
+        assertThat(folder).isNotEqualTo(other);
+        assertThat(folder.resolve("unet").resolve("diffusion_pytorch_model.safetensors"))
+                .isNotEmptyFile();
+    }
+
+    @Test
     void aPathIsItsOwnFolder() throws IOException {
         Files.writeString(temporary.resolve("model_index.json"), "{}");
         assertThat(new BaseModels(temporary.resolve("work")).path(temporary.toString()))
