@@ -1,5 +1,7 @@
 package io.aquatint.ingest.image;
 
+import java.util.Arrays;
+
 /**
  * A Huffman table of a JPEG (ITU-T T.81, annex C), laid out so that one look-up of the next ten bits mostly gives a whole
  * coefficient: its code, how many zeros stand before it, and its value.
@@ -13,6 +15,9 @@ final class HuffmanTable {
 
     /** The meaning of each {@link #PEEK} bits, see {@link #entry}; 0 where a code or its value is longer. */
     private final int[] entries = new int[1 << PEEK];
+
+    /** Of the same bits: the symbol in the upper bits, the length of its code in the lowest 8; 0 where the code is longer. */
+    private final int[] codes = new int[1 << PEEK];
 
     /** For each length: the first code that is longer, as {@link #LONGEST_CODE} bits. */
     private final int[] ends = new int[LONGEST_CODE + 1];
@@ -57,6 +62,7 @@ final class HuffmanTable {
     private void fill(int code, int length, int symbol) {
         int size = symbol & 15;
         int free = PEEK - length;
+        Arrays.fill(codes, code << free, (code + 1) << free, symbol << 8 | length);
         if (size > free) {
             return;
         }
@@ -85,15 +91,20 @@ final class HuffmanTable {
     }
 
     private int longer(long bits) {
-        int code = (int) (bits >>> (Long.SIZE - LONGEST_CODE));
-        int length = 1;
-        while (length <= LONGEST_CODE && code >= ends[length]) {
-            length++;
+        int known = codes[(int) (bits >>> (Long.SIZE - PEEK))];
+        int length = known & 0xff;
+        int symbol = known >> 8;
+        if (known == 0) {
+            int code = (int) (bits >>> (Long.SIZE - LONGEST_CODE));
+            length = PEEK + 1;
+            while (length <= LONGEST_CODE && code >= ends[length]) {
+                length++;
+            }
+            if (length > LONGEST_CODE) {
+                return 0;
+            }
+            symbol = symbols[(code >> (LONGEST_CODE - length)) + offsets[length]] & 0xff;
         }
-        if (length > LONGEST_CODE) {
-            return 0;
-        }
-        int symbol = symbols[(code >> (LONGEST_CODE - length)) + offsets[length]] & 0xff;
         int size = symbol & 15;
         return entry(symbol, length, size == 0 ? 0 : (int) (bits << length >>> (Long.SIZE - size)));
     }

@@ -15,7 +15,7 @@ import java.util.Objects;
  * resized by Lanczos, as a PNG. What counts is processor time, which other programs on the machine disturb least.
  */
 public final class IngestBenchmark {
-    private static final Path PHOTOGRAPHS = Path.of("cli/src/main/resources/io/aquatint/cli/demo");
+    private static final Path PHOTOGRAPHS = Path.of("bench/ingest/photographs");
     private static final Path WORK = Path.of("bench/ingest/target/pictures");
     private static final int WARM_UPS = 8;
 

@@ -6,6 +6,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,6 +37,9 @@ final class Pictures {
                 write(tiled(ImageIO.read(file.toFile()), width, height), picture);
                 made.add(picture);
             }
+        }
+        if (made.isEmpty()) {
+            throw new NoSuchFileException(from.toString(), null, "there are no photographs to make pictures of");
         }
         return made;
     }
