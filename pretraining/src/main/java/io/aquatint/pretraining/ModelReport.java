@@ -17,7 +17,9 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
@@ -28,6 +30,7 @@ public final class ModelReport {
     private static final int SHEET = 16;
     private static final int ACROSS = 8;
     private static final int NEIGHBOURS = 20_000;
+    private static final int FINALISTS = 20;
     private static final int STEPS = 30;
     private static final double GUIDANCE = 3;
 
@@ -174,23 +177,31 @@ public final class ModelReport {
                 artwork.subjects().size(), 100.0 * samples / count, count, 100.0 * real / count);
     }
 
+    /** The nearest of those that come nearest in the middle, when they may also stand a little beside it. */
     private Subject nearestSubject(Picture picture, Scene scene) {
-        return artwork.subjects().parallelStream()
-                .min(Comparator.comparingDouble(subject -> distance(picture, subject, scene)))
+        Map<Subject, Double> middle = artwork.subjects().parallelStream()
+                .collect(Collectors.toConcurrentMap(
+                        subject -> subject, subject -> distance(picture, subject, scene, 0)));
+        return artwork.subjects().stream()
+                .sorted(Comparator.comparingDouble(middle::get))
+                .limit(FINALISTS)
+                .parallel()
+                .min(Comparator.comparingDouble(subject -> distance(picture, subject, scene, 1)))
                 .orElseThrow();
     }
 
-    /** The least over some sizes and places. */
-    private double distance(Picture picture, Subject subject, Scene scene) {
+    /** The least over some sizes, and over places that many steps beside the middle. */
+    private double distance(Picture picture, Subject subject, Scene scene, int reach) {
         double least = 1;
         Sprite sprite = artwork.sprite(subject);
         for (double scale : EmojiPictures.scales(scene.size())) {
-            for (int place = 0; place < 9; place++) {
-                double x = 0.5 + 0.03 * (place % 3 - 1);
-                double y = 0.5 + 0.03 * (place / 3 - 1);
-                float[][] planes = EmojiPictures.ground(scene.ground());
-                sprite.paint(planes, EmojiPictures.SIZE, new Sprite.Place(x, y, scale, 0));
-                least = Math.min(least, distance(picture, picture(EmojiPictures.bytes(planes))));
+            for (int down = -reach; down <= reach; down++) {
+                for (int right = -reach; right <= reach; right++) {
+                    float[][] planes = EmojiPictures.ground(scene.ground());
+                    var place = new Sprite.Place(0.5 + 0.03 * right, 0.5 + 0.03 * down, scale, 0);
+                    sprite.paint(planes, EmojiPictures.SIZE, place);
+                    least = Math.min(least, distance(picture, picture(EmojiPictures.bytes(planes))));
+                }
             }
         }
         return least;
