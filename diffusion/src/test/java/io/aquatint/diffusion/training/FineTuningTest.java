@@ -11,6 +11,7 @@ import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.SafetensorsFile;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.initializer.BaseModelInitializer;
+import io.aquatint.diffusion.initializer.ModelDesign;
 import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.training.TrainingConfig.Augmentation;
@@ -36,6 +37,27 @@ import org.junit.jupiter.params.provider.EnumSource;
 class FineTuningTest {
     private static final TrainingMethod LORA =
             new TrainingMethod.Lora(new LoraConfig(4, 4, LoraConfig.ATTENTION), false);
+
+    /** Every kind of layer once. */
+    private static final ModelDesign DESIGN = new ModelDesign(
+            64,
+            List.of(32, 64),
+            List.of(8, 8),
+            1,
+            32,
+            false,
+            List.of(32, 32, 64, 64),
+            1,
+            32,
+            4.8,
+            64,
+            2,
+            4,
+            77,
+            "scaled_linear",
+            0.00085,
+            0.012,
+            "epsilon");
 
     @TempDir
     static Path folder;
@@ -93,7 +115,7 @@ class FineTuningTest {
 
     @BeforeAll
     static void createModel() {
-        BaseModelInitializer.create(folder.resolve("base"), 1);
+        BaseModelInitializer.create(folder.resolve("base"), DESIGN, List.of("photo", "picture", "word"), 1);
         model = StableDiffusion.load(folder.resolve("base"));
     }
 

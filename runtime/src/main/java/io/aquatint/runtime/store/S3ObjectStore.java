@@ -28,6 +28,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import okhttp3.ConnectionPool;
+import okhttp3.Dispatcher;
+import okhttp3.OkHttpClient;
 
 /** An S3 object store through MinIO's client. */
 public final class S3ObjectStore implements ObjectStore {
@@ -39,12 +42,23 @@ public final class S3ObjectStore implements ObjectStore {
 
     public S3ObjectStore(ObjectStoreConfig config) {
         this.bucket = config.bucket();
-        this.client = client(config, config.endpoint());
-        this.signer = client(config, config.publicEndpoint());
+        OkHttpClient http = Certificates.READ
+                .newBuilder()
+                .dispatcher(new Dispatcher())
+                .connectionPool(new ConnectionPool())
+                .build();
+        this.client = client(config, config.endpoint(), http);
+        this.signer = client(config, config.publicEndpoint(), http);
     }
 
-    private static MinioClient client(ObjectStoreConfig config, URI endpoint) {
+    /** To read the certificates of the machine takes a second: once a process. */
+    private static final class Certificates {
+        private static final OkHttpClient READ = Http.newDefaultClient();
+    }
+
+    private static MinioClient client(ObjectStoreConfig config, URI endpoint, OkHttpClient http) {
         return MinioClient.builder()
+                .httpClient(http, true)
                 .endpoint(endpoint.toString())
                 .credentials(config.accessKey(), config.secretKey())
                 .region(config.region())
