@@ -9,7 +9,6 @@ import io.aquatint.events.Event;
 import io.aquatint.events.ImageAccepted;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.ModelReady;
-import io.aquatint.events.Topic;
 import io.aquatint.events.Topics;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingProgress;
@@ -18,7 +17,6 @@ import io.aquatint.events.TrainingSpecBuilder;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.events.UploadEvent;
 import io.aquatint.runtime.config.HttpConfig;
-import io.aquatint.runtime.kafka.EventTail;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -28,9 +26,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -148,39 +143,5 @@ final class StandaloneIT {
                 .kafka()
                 .publisher()
                 .publishNow(Topics.IMAGE_UPLOADS, Event.of(id, SOURCE, Instant.now(), DATASET, event));
-    }
-
-    /** All events of one type, from the beginning of their topic. */
-    private record Seen<E>(List<E> events, EventTail tail) implements AutoCloseable {
-        static <T, E extends T> Seen<E> of(Standalone standalone, Topic<T> topic, Class<E> type) {
-            var events = new CopyOnWriteArrayList<E>();
-            var tail = new EventTail(standalone.kafka(), "seen").on(topic, event -> {
-                if (type.isInstance(event.data())) {
-                    events.add(type.cast(event.data()));
-                }
-            });
-            tail.start();
-            return new Seen<>(events, tail);
-        }
-
-        List<E> await(int count) throws InterruptedException {
-            return await(seen -> seen.size() >= count);
-        }
-
-        List<E> await(Predicate<List<E>> enough) throws InterruptedException {
-            long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(120);
-            while (!enough.test(events)) {
-                assertThat(System.nanoTime())
-                        .as("two minutes passed; seen: %s", events)
-                        .isLessThan(end);
-                TimeUnit.MILLISECONDS.sleep(50);
-            }
-            return List.copyOf(events);
-        }
-
-        @Override
-        public void close() {
-            tail.close();
-        }
     }
 }
