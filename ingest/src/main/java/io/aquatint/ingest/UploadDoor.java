@@ -160,7 +160,7 @@ final class UploadDoor {
 
     /** For apps that put the picture into the store themselves and then announce its key. */
     private Reply presign(RoutingContext context) {
-        String key = uploadKey(dataset(context));
+        String key = RawUploads.newKey(dataset(context));
         return new Reply(
                 201,
                 new JsonObject()
@@ -250,7 +250,7 @@ final class UploadDoor {
 
     private ImageUploaded stored(String dataset, FileUpload upload, @Nullable String caption) throws IOException {
         Path file = Path.of(upload.uploadedFileName());
-        String key = uploadKey(dataset);
+        String key = RawUploads.newKey(dataset);
         store.put(key, file, "application/octet-stream");
         return new ImageUploaded(
                 dataset, upload.fileName(), caption, upload.contentType(), null, key, Sha256.of(file), null);
@@ -286,10 +286,6 @@ final class UploadDoor {
 
     private static JsonObject json(TrainingSpec spec) {
         return new JsonObject(Buffer.buffer(EventJson.write(spec)));
-    }
-
-    private static String uploadKey(String dataset) {
-        return "uploads/%s/%s".formatted(dataset, UUID.randomUUID());
     }
 
     private static BadRequestException badSpec(List<String> problems) {

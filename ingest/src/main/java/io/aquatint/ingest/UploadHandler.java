@@ -42,6 +42,7 @@ final class UploadHandler {
 
     private final ObjectStore store;
     private final SpecStore specs;
+    private final RawUploads raw;
     private final Limits limits;
     private final Clock clock;
     private final Verdicts verdicts;
@@ -56,6 +57,7 @@ final class UploadHandler {
     UploadHandler(ObjectStore store, SpecStore specs, Limits limits, Clock clock, Verdicts verdicts) {
         this.store = store;
         this.specs = specs;
+        this.raw = new RawUploads(store);
         this.limits = limits;
         this.clock = clock;
         this.verdicts = verdicts;
@@ -72,6 +74,7 @@ final class UploadHandler {
             VerdictEvent verdict = judge(image);
             String type = verdict instanceof ImageAccepted ? "image.accepted:" : "image.rejected:";
             verdicts.verdict(event(type + event.id(), verdict.dataset(), verdict));
+            raw.delete(image, verdict);
         } else if (upload instanceof DatasetConfigured configured) {
             configure(event.id(), configured);
         } else if (upload instanceof DatasetSealed sealed) {
@@ -111,9 +114,17 @@ final class UploadHandler {
             }
             return accept(image, bytes, sourceSha256);
         } catch (RejectedImageException e) {
-            return new ImageRejected(
-                    image.dataset(), image.fileName(), sourceSha256, e.reason(), String.valueOf(e.getMessage()));
+            return rejected(image, sourceSha256, e.reason(), e);
+        } catch (ObjectMissingException e) {
+            return raw.earlierVerdict(image)
+                    .orElseGet(() -> rejected(image, image.sha256(), RejectionReason.OBJECT_MISSING, e));
         }
+    }
+
+    private static ImageRejected rejected(
+            ImageUploaded image, @Nullable String sourceSha256, RejectionReason reason, RuntimeException why) {
+        return new ImageRejected(
+                image.dataset(), image.fileName(), sourceSha256, reason, String.valueOf(why.getMessage()));
     }
 
     private ImageAccepted accept(ImageUploaded image, byte[] bytes, String sourceSha256) {
@@ -126,12 +137,11 @@ final class UploadHandler {
             store.put(key, prepared.png(), "image/png");
         }
         specs.settle(image.dataset(), target);
-        String caption = image.caption();
         return new ImageAccepted(
                 image.dataset(),
                 sha256,
                 key,
-                caption == null ? "" : caption.strip(),
+                caption(image),
                 image.fileName(),
                 sourceSha256,
                 prepared.sourceFormat(),
@@ -143,6 +153,11 @@ final class UploadHandler {
                 prepared.png().length);
     }
 
+    static String caption(ImageUploaded image) {
+        String caption = image.caption();
+        return caption == null ? "" : caption.strip();
+    }
+
     private byte[] bytesOf(ImageUploaded image) {
         UploadRules.check(image);
         byte[] inline = image.bytes();
@@ -151,17 +166,13 @@ final class UploadHandler {
 
     /** Nothing that is too large is ever read. */
     private byte[] stored(String key) {
-        ObjectInfo info = find(key).orElseThrow(() -> missing(key));
+        ObjectInfo info = find(key).orElseThrow(() -> new ObjectMissingException(key));
         if (info.bytes() > limits.bytes()) {
             throw new RejectedImageException(
                     RejectionReason.TOO_MANY_BYTES,
                     "the object '%s' has %d bytes; %d are allowed".formatted(key, info.bytes(), limits.bytes()));
         }
-        try {
-            return store.get(key);
-        } catch (ObjectMissingException e) {
-            throw missing(key);
-        }
+        return store.get(key);
     }
 
     /**
@@ -181,11 +192,6 @@ final class UploadHandler {
             throw new RejectedImageException(
                     RejectionReason.OBJECT_MISSING, "the object store answers, but not for this: " + e.getMessage(), e);
         }
-    }
-
-    private static RejectedImageException missing(String key) {
-        return new RejectedImageException(
-                RejectionReason.OBJECT_MISSING, "the object store has no object '%s'".formatted(key));
     }
 
     private <T> Event<T> event(String id, String dataset, T data) {
