@@ -2,6 +2,7 @@ package io.aquatint.cli;
 
 import io.aquatint.ingest.image.Limits;
 import io.aquatint.ingest.image.PrepareFolder;
+import io.aquatint.ingest.image.TargetSize;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -38,6 +39,11 @@ final class PrepareCommand implements Callable<Integer> {
             description = "The side of the square pictures in pixels (default: ${DEFAULT-VALUE}).")
     private int size;
 
+    @Option(
+            names = {"--aspect-ratio-buckets", "--enable-bucket"},
+            description = "Cut each picture to the nearest of a few shapes of about as many pixels, not square.")
+    private boolean buckets;
+
     @Override
     public Integer call() {
         if (size < 8 || size > 4096) {
@@ -46,7 +52,8 @@ final class PrepareCommand implements Callable<Integer> {
         if (!Files.isDirectory(in)) {
             throw new ParameterException(spec.commandLine(), in + " is no folder");
         }
-        PrepareFolder.Report report = new PrepareFolder(size, Limits.DEFAULT, System.out).prepare(in, out);
+        TargetSize target = buckets ? TargetSize.buckets(size) : TargetSize.square(size);
+        PrepareFolder.Report report = new PrepareFolder(target, Limits.DEFAULT, System.out).prepare(in, out);
         System.out.printf(
                 "%d pictures in %s, %d the same as another, %d refused%n",
                 report.accepted(), out, report.duplicates(), report.refused());

@@ -66,9 +66,10 @@ final class TrainCommand implements Callable<Integer> {
     private Path output = Path.of("");
 
     @Option(
-            names = "--class-data-dir",
+            names = {"--class-images", "--class-data-dir"},
             paramLabel = "DIR",
-            description = "Class images; the base model draws those that are missing (default: OUT/class-images).")
+            description =
+                    "Class images of your own; the base model draws those that are missing, into OUT/class-images.")
     private @Nullable Path classImages;
 
     @Option(
@@ -93,6 +94,14 @@ final class TrainCommand implements Callable<Integer> {
         if (!Files.isDirectory(images)) {
             throw new ParameterException(spec.commandLine(), images + " is no folder");
         }
+        if (classImages != null && !Files.isDirectory(classImages)) {
+            throw new ParameterException(spec.commandLine(), classImages + " is no folder");
+        }
+        if (classImages != null && !training.learnsWithClassPictures()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--class-images are for dreambooth and dreambooth-lora with a --class-prompt or --class-word");
+        }
         if (resume && initFrom != null) {
             throw new ParameterException(spec.commandLine(), "--resume and --init-from: take one of them");
         }
@@ -111,8 +120,13 @@ final class TrainCommand implements Callable<Integer> {
                     StableDiffusion model = StableDiffusion.load(source, precision, bar::to)) {
                 bar.close();
                 warn(training, pictures, model);
-                Path classFolder = classImages == null ? output.resolve("class-images") : classImages;
-                List<TrainingExample> ofClass = TrainingPictures.classImages(classFolder, training, model);
+                List<TrainingExample> ofClass = pictures.classImages(
+                        classImages,
+                        output.resolve("class-images"),
+                        scratch.folder().resolve("class"),
+                        training,
+                        model,
+                        System.out);
                 TrainingSet set = new TrainingSet(pictures.trained(), ofClass);
                 new LocalTraining(training, model, set, pictures.heldOut(), output, out).run(state, initFrom);
             }

@@ -30,6 +30,11 @@ final class TrainingOptions {
             description = "The side of the square pictures (default: 512).")
     private @Nullable Integer resolution;
 
+    @Option(
+            names = {"--aspect-ratio-buckets", "--enable-bucket"},
+            description = "Cut each picture to the nearest of a few shapes of about as many pixels, not square.")
+    private @Nullable Boolean aspectRatioBuckets;
+
     @Option(names = "--max-train-steps", paramLabel = "N", description = "Steps.")
     private @Nullable Integer steps;
 
@@ -183,6 +188,7 @@ final class TrainingOptions {
     TrainingSpec spec(String base) {
         TrainingSpecBuilder builder = TrainingSpec.builder().method(method).baseModel(base);
         set(builder, resolution, TrainingSpecBuilder::resolution);
+        set(builder, aspectRatioBuckets, TrainingSpecBuilder::aspectRatioBuckets);
         set(builder, steps, TrainingSpecBuilder::steps);
         set(builder, batchSize, TrainingSpecBuilder::trainBatchSize);
         set(builder, accumulation, TrainingSpecBuilder::gradientAccumulationSteps);

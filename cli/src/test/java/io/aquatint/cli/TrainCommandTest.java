@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -33,9 +34,7 @@ class TrainCommandTest {
         BaseModelInitializer.create(base, 1);
         images = Files.createDirectories(folder.resolve("images"));
         for (int i = 0; i < 6; i++) {
-            byte[] rgb = new byte[3 * 80 * 70];
-            new Random(i).nextBytes(rgb);
-            Files.write(images.resolve("picture-%d.png".formatted(i)), new Picture(80, 70, rgb).toPng());
+            write(images.resolve("picture-%d.png".formatted(i)), 80, 70);
             Files.writeString(images.resolve("picture-%d.txt".formatted(i)), "a photo of sks cup number " + i);
         }
         Files.writeString(images.resolve("broken.jpg"), "no picture");
@@ -100,7 +99,7 @@ class TrainCommandTest {
 
         assertThat(run.code()).as(run.printed()).isZero();
         assertThat(out.resolve("unet/diffusion_pytorch_model.safetensors")).exists();
-        Path drawn = out.resolve("class-images/class-00001.png");
+        Path drawn = out.resolve("class-images/class-64x64-00001.png");
         byte[] before = Files.readAllBytes(drawn);
         Files.write(drawn, before);
         var time = Files.getLastModifiedTime(drawn);
@@ -108,6 +107,46 @@ class TrainCommandTest {
         assertThat(train(out, options).code()).isZero();
         assertThat(Files.getLastModifiedTime(drawn)).isEqualTo(time);
         assertThat(Files.readAllBytes(drawn)).isEqualTo(before);
+    }
+
+    @Test
+    void picturesKeepTheirShapesInBucketsAndClassImagesHaveTheSame() throws IOException {
+        Path shapes = Files.createDirectories(folder.resolve("shapes"));
+        write(shapes.resolve("wide.png"), 200, 100);
+        write(shapes.resolve("wider.png"), 300, 100);
+        write(shapes.resolve("square.png"), 100, 100);
+        Path own = Files.createDirectories(folder.resolve("own"));
+        write(own.resolve("high.png"), 150, 200);
+        Path out = folder.resolve("buckets");
+        Run run = train(
+                out,
+                "--images",
+                shapes.toString(),
+                "--method",
+                "dreambooth-lora",
+                "--class-prompt",
+                "a cup",
+                "--num-class-images",
+                "3",
+                "--class-images",
+                own.toString(),
+                "--resolution",
+                "192",
+                "--aspect-ratio-buckets",
+                "--validation-prompt",
+                "a cup",
+                "--max-train-steps",
+                "2");
+
+        assertThat(run.code()).as(run.printed()).isZero();
+        assertThat(run.printed()).contains("3 pictures, 0 held out");
+        try (Stream<Path> drawn = Files.list(out.resolve("class-images"))) {
+            assertThat(drawn.map(file -> file.getFileName().toString()))
+                    .containsExactlyInAnyOrder("class-256x128-00000.png", "class-256x128-00001.png");
+        }
+        assertThat(Picture.decode(Files.readAllBytes(out.resolve("class-images/class-256x128-00000.png")))
+                        .width())
+                .isEqualTo(256);
     }
 
     @Test
@@ -123,6 +162,12 @@ class TrainCommandTest {
         assertThat(nothing.printed()).contains("has no checkpoint to resume from");
     }
 
+    private static void write(Path file, int width, int height) throws IOException {
+        byte[] rgb = new byte[3 * width * height];
+        new Random(file.hashCode()).nextBytes(rgb);
+        Files.write(file, new Picture(width, height, rgb).toPng());
+    }
+
     private record Run(int code, String printed) {}
 
     private static Run train(Path out, String... options) {
@@ -130,12 +175,8 @@ class TrainCommandTest {
                 "train",
                 "--base",
                 base.toString(),
-                "--images",
-                images.toString(),
                 "-o",
                 out.toString(),
-                "--resolution",
-                "64",
                 "--checkpointing-steps",
                 "2",
                 "--sample-steps",
@@ -143,6 +184,11 @@ class TrainCommandTest {
                 "--seed",
                 "3"));
         arguments.addAll(List.of(options));
+        Map.of("--images", images.toString(), "--resolution", "64").forEach((option, value) -> {
+            if (!arguments.contains(option)) {
+                arguments.addAll(List.of(option, value));
+            }
+        });
         StringWriter printed = new StringWriter();
         PrintWriter writer = new PrintWriter(printed, true);
         int code = Aquatint.execute(writer, writer, arguments.toArray(String[]::new));

@@ -92,11 +92,6 @@ final class TrainingSpecProblems {
         checkOneOf("learnableProperty", spec.learnableProperty(), TrainingSpec.LEARNABLE_PROPERTIES);
         int vectors = spec.numVectors();
         check(vectors >= 1 && vectors <= MOST_VECTORS, "numVectors", vectors, "1 to " + MOST_VECTORS);
-        check(
-                !(spec.aspectRatioBuckets() && spec.learnsWithClassPictures()),
-                "aspectRatioBuckets",
-                true,
-                "false where class pictures are learned too, which are square; or set numClassImages to 0");
         checkToken("placeholderToken", spec.placeholderToken());
         checkToken("initializerToken", spec.initializerToken());
         if (spec.method() == Method.TEXTUAL_INVERSION) {

@@ -2,7 +2,6 @@ package io.aquatint.ingest;
 
 import io.aquatint.events.EventJson;
 import io.aquatint.events.TrainingSpec;
-import io.aquatint.ingest.image.TargetSize;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
 import java.util.ArrayList;
@@ -77,10 +76,10 @@ final class SpecStore {
         return problems;
     }
 
-    /** Remembers that the data set has a picture of this kind. */
-    void settle(String dataset, TargetSize size) {
+    /** Remembers that the data set has a picture that was prepared as this spec says. */
+    void settle(String dataset, TrainingSpec spec) {
         if (!settled.contains(dataset)) {
-            Pictures pictures = new Pictures(size.resolution(), size.buckets() ? true : null);
+            Pictures pictures = new Pictures(spec.resolution(), spec.aspectRatioBuckets() ? true : null);
             store.putIfAbsent(picturesKey(dataset), EventJson.write(pictures), "application/json");
             settled.add(dataset);
         }

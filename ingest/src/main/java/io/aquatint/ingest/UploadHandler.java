@@ -129,14 +129,13 @@ final class UploadHandler {
 
     private ImageAccepted accept(ImageUploaded image, byte[] bytes, String sourceSha256) {
         TrainingSpec spec = specs.get(image.dataset());
-        TargetSize target = new TargetSize(spec.resolution(), spec.aspectRatioBuckets());
-        Prepared prepared = ImagePreparer.prepare(bytes, target, limits);
+        Prepared prepared = ImagePreparer.prepare(bytes, TargetSize.of(spec), limits);
         String sha256 = prepared.sha256();
         String key = "images/%s/%s.png".formatted(sha256.substring(0, 2), sha256);
         if (store.stat(key).isEmpty()) {
             store.put(key, prepared.png(), "image/png");
         }
-        specs.settle(image.dataset(), target);
+        specs.settle(image.dataset(), spec);
         return new ImageAccepted(
                 image.dataset(),
                 sha256,

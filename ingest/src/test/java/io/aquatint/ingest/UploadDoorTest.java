@@ -9,7 +9,6 @@ import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
-import io.aquatint.ingest.image.TargetSize;
 import io.aquatint.runtime.store.MemoryObjectStore;
 import io.aquatint.runtime.store.Sha256;
 import io.vertx.core.Vertx;
@@ -241,7 +240,8 @@ class UploadDoorTest {
 
     @Test
     void anotherResolutionOrShapeIsRefusedOnceThereArePictures() throws Exception {
-        new SpecStore(store).settle("cat", TargetSize.square(512));
+        new SpecStore(store)
+                .settle("cat", TrainingSpec.builder().resolution(512).build());
 
         var reply = send("PUT", "/v1/datasets/cat", "application/json", json("{\"resolution\": 64}"));
         var buckets = send("PUT", "/v1/datasets/cat", "application/json", json("{\"aspectRatioBuckets\": true}"));

@@ -8,6 +8,8 @@ import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.TextToImage;
 import io.aquatint.diffusion.scheduler.Sampler;
 import io.aquatint.diffusion.training.TrainingExample;
+import io.aquatint.diffusion.training.TrainingSet;
+import io.aquatint.diffusion.training.TrainingSet.Size;
 import io.aquatint.events.EventJson;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.runtime.store.ObjectMissingException;
@@ -16,6 +18,7 @@ import io.aquatint.runtime.store.Sha256;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -35,60 +38,62 @@ final class ClassPictures {
     private final StableDiffusion model;
     private final TrainingSpec spec;
     private final String caption;
-    private final String folder;
 
     /** All but the seed that a picture follows from. */
     private record Origin(
-            String base, String prompt, int steps, double guidanceScale, int resolution, String sampler) {}
+            String base, String prompt, int steps, double guidanceScale, int width, int height, String sampler) {}
 
     ClassPictures(ObjectStore store, StableDiffusion model, TrainingSpec spec) {
         this.store = store;
         this.model = model;
         this.spec = spec;
         this.caption = Objects.requireNonNull(spec.classCaption(), "a training without class pictures");
-        Origin origin = new Origin(
-                identity(model), caption, spec.classSampleSteps(), GUIDANCE_SCALE, spec.resolution(), SAMPLER.name());
-        this.folder = "class-pictures/%s/".formatted(Sha256.of(EventJson.write(origin)));
     }
 
     /**
-     * The pictures, those that are missing drawn.
+     * The pictures, those that are missing drawn; of each size that the data set's have.
      *
      * @param leaveOff looked at before each picture that is drawn
      * @param progress told how many there are, after each that is drawn
      * @return empty when it was left off
      */
-    Optional<List<TrainingExample>> get(BooleanSupplier leaveOff, IntConsumer progress) {
+    Optional<List<TrainingExample>> get(
+            List<TrainingExample> instances, BooleanSupplier leaveOff, IntConsumer progress) {
         List<TrainingExample> examples = new ArrayList<>();
+        Map<Size, Integer> counts = TrainingSet.missingClassImages(instances, List.of(), spec.numClassImages());
+        String identity = identity(model);
         try (AdaptedModel base = model.adapted(List.of())) {
-            for (int i = 0; i < spec.numClassImages(); i++) {
-                long seed = spec.seed() + i;
-                Optional<byte[]> stored = stored(key(seed));
-                if (stored.isEmpty() && leaveOff.getAsBoolean()) {
-                    return Optional.empty();
-                }
-                byte[] png = stored.orElseGet(() -> keep(key(seed), draw(base, seed)));
-                examples.add(new TrainingExample(Sha256.of(png), Picture.decode(png), caption));
-                if (stored.isEmpty()) {
-                    progress.accept(examples.size());
+            for (Map.Entry<Size, Integer> count : counts.entrySet()) {
+                Size size = count.getKey();
+                String folder = folder(identity, size);
+                for (int i = 0; i < count.getValue(); i++) {
+                    long seed = spec.seed() + i;
+                    String key = folder + seed + ".png";
+                    Optional<byte[]> stored = stored(key);
+                    if (stored.isEmpty() && leaveOff.getAsBoolean()) {
+                        return Optional.empty();
+                    }
+                    byte[] png = stored.orElseGet(() -> keep(key, draw(base, size, seed)));
+                    examples.add(new TrainingExample(Sha256.of(png), Picture.decode(png), caption));
+                    if (stored.isEmpty()) {
+                        progress.accept(examples.size());
+                    }
                 }
             }
         }
         return Optional.of(examples);
     }
 
-    private String key(long seed) {
-        return folder + seed + ".png";
+    private String folder(String base, Size size) {
+        Origin origin = new Origin(
+                base, caption, spec.classSampleSteps(), GUIDANCE_SCALE, size.width(), size.height(), SAMPLER.name());
+        return "class-pictures/%s/".formatted(Sha256.of(EventJson.write(origin)));
     }
 
-    private byte[] draw(AdaptedModel base, long seed) {
-        int side = spec.resolution();
-        return TextToImage.generate(
-                        model,
-                        base,
-                        new GenerationRequest(
-                                caption, "", seed, spec.classSampleSteps(), GUIDANCE_SCALE, side, side, SAMPLER))
-                .toPng();
+    private byte[] draw(AdaptedModel base, Size size, long seed) {
+        GenerationRequest request = new GenerationRequest(
+                caption, "", seed, spec.classSampleSteps(), GUIDANCE_SCALE, size.width(), size.height(), SAMPLER);
+        return TextToImage.generate(model, base, request).toPng();
     }
 
     /** Of two trainers that draw the same at once, on different devices perhaps, one is believed by both. */

@@ -141,7 +141,7 @@ final class TrainingJob {
             if (newest.isEmpty()) {
                 SpecAdvice.of(request, model).forEach(report::warned);
             }
-            Optional<List<TrainingExample>> classPictures = classPictures(model);
+            Optional<List<TrainingExample>> classPictures = classPictures(model, instances);
             if (classPictures.isEmpty()) {
                 return handBack();
             }
@@ -160,15 +160,15 @@ final class TrainingJob {
         }
 
         /** None where the method wants none; empty when the job is to be left off. */
-        private Optional<List<TrainingExample>> classPictures(StableDiffusion model) {
+        private Optional<List<TrainingExample>> classPictures(StableDiffusion model, List<TrainingExample> instances) {
             if (!spec.learnsWithClassPictures()) {
                 return Optional.of(List.of());
             }
             Instant begun = now();
             AtomicInteger drawn = new AtomicInteger();
-            return new ClassPictures(tools.store(), model, spec).get(signals::leaveOff, there -> {
+            return new ClassPictures(tools.store(), model, spec).get(instances, signals::leaveOff, there -> {
                 double seconds = Duration.between(begun, now()).toMillis() / 1e3 / drawn.incrementAndGet();
-                report.preparing(there, seconds * (spec.numClassImages() - there));
+                report.preparing(there, seconds * Math.max(0, spec.numClassImages() - there));
             });
         }
 

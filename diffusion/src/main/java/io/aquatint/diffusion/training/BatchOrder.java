@@ -25,8 +25,11 @@ final class BatchOrder {
         this.before = new long[sizes.size()];
     }
 
-    /** @param examples places in the bucket */
-    record Batch(int bucket, List<Integer> examples) {}
+    /**
+     * @param position how many batches of the bucket come before
+     * @param examples places in the bucket
+     */
+    record Batch(int bucket, long position, List<Integer> examples) {}
 
     /** @param number from 0; batches may be asked for in any order */
     Batch batch(long number) {
@@ -37,11 +40,20 @@ final class BatchOrder {
             bucket = drawn.get(Math.toIntExact(number));
             position = positionInBucket(number, bucket);
         }
+        return new Batch(bucket, position, examples(seed + bucket, position, sizes.get(bucket)));
+    }
+
+    /** Which of {@code count} other pictures of a batch's bucket stand beside those of the batch: as many, in an order of their own. */
+    List<Integer> others(Batch batch, int count) {
+        return examples(~(seed + batch.bucket()), batch.position(), count);
+    }
+
+    private List<Integer> examples(long seed, long position, int count) {
         List<Integer> examples = new ArrayList<>();
         for (int i = 0; i < batchSize; i++) {
-            examples.add(example(seed + bucket, position * batchSize + i, sizes.get(bucket)));
+            examples.add(example(seed, position * batchSize + i, count));
         }
-        return new Batch(bucket, examples);
+        return examples;
     }
 
     private void drawUpTo(long number) {
@@ -67,7 +79,7 @@ final class BatchOrder {
     }
 
     /** Which of {@code count} things is at a position of the endless sequence of epochs, each in an order of its own. */
-    static int example(long seed, long position, int count) {
+    private static int example(long seed, long position, int count) {
         SplittableRandom random = new SplittableRandom(mix(~seed, position / count));
         int[] order = new int[count];
         for (int i = 0; i < count; i++) {

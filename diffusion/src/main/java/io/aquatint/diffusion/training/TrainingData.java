@@ -26,8 +26,7 @@ final class TrainingData {
     private final TrainingConfig config;
     private final NoiseSchedule schedule;
     private final BatchOrder order;
-    private final List<List<Example>> buckets = new ArrayList<>();
-    private final List<Example> classImages;
+    private final List<Bucket> buckets = new ArrayList<>();
     private final boolean textAndTime;
     private final boolean changesText;
     private final int tokens;
@@ -36,6 +35,9 @@ final class TrainingData {
 
     /** A picture's latent distribution, already scaled, as it is and (where pictures are flipped) mirrored. */
     private record Example(List<Latent> latents, List<String> captions, TimeIds sizes) {}
+
+    /** The pictures of one size. */
+    private record Bucket(List<Example> instances, List<Example> classImages) {}
 
     private record Latent(float[] mean, float[] deviation, Shape shape) {}
 
@@ -48,14 +50,15 @@ final class TrainingData {
         this.textAndTime = model.unetConfig().takesTextAndTime();
         this.changesText = trainable.changesText();
         this.tokens = model.textEncoders().get(0).tokenizer().maxLength();
-        for (List<TrainingExample> bucket : set.buckets().values()) {
-            buckets.add(encode(model, trainable, bucket));
-        }
-        this.classImages = encode(model, trainable, set.classImages());
+        Map<TrainingSet.Size, List<TrainingExample>> classImages = TrainingSet.buckets(set.classImages());
+        TrainingSet.buckets(set.instances())
+                .forEach((size, instances) -> buckets.add(new Bucket(
+                        encode(model, trainable, instances),
+                        encode(model, trainable, classImages.getOrDefault(size, List.of())))));
         this.order = new BatchOrder(
                 config.seed(),
                 config.batchSize(),
-                buckets.stream().map(List::size).toList());
+                buckets.stream().map(bucket -> bucket.instances().size()).toList());
         if (config.augmentation().captionDropout() > 0) {
             texts.computeIfAbsent("", caption -> text(model, trainable, caption));
         }
@@ -121,7 +124,10 @@ final class TrainingData {
 
     /** How many pictures are learned from. */
     int size() {
-        return buckets.stream().mapToInt(List::size).sum() + classImages.size();
+        return buckets.stream()
+                .mapToInt(bucket ->
+                        bucket.instances().size() + bucket.classImages().size())
+                .sum();
     }
 
     /**
@@ -145,14 +151,15 @@ final class TrainingData {
         SplittableRandom random = new SplittableRandom(BatchOrder.mix(config.seed(), number));
         BatchOrder.Batch pictures = order.batch(number);
         Rows rows = new Rows(number);
+        Bucket bucket = buckets.get(pictures.bucket());
         for (int index : pictures.examples()) {
-            rows.add(buckets.get(pictures.bucket()).get(index), 1, random);
+            rows.add(bucket.instances().get(index), 1, random);
         }
-        double priorWeight = config.loss().priorWeight();
-        for (int i = 0; i < config.batchSize() && !classImages.isEmpty(); i++) {
-            long position = number * config.batchSize() + i;
-            int index = BatchOrder.example(~config.seed(), position, classImages.size());
-            rows.add(classImages.get(index), priorWeight, random);
+        if (!bucket.classImages().isEmpty()) {
+            rows.twoMeans = true;
+            for (int index : order.others(pictures, bucket.classImages().size())) {
+                rows.add(bucket.classImages().get(index), config.loss().priorWeight(), random);
+            }
         }
         return rows;
     }
@@ -167,6 +174,7 @@ final class TrainingData {
         private final List<Text> captions = new ArrayList<>();
         private final List<TimeIds> sizes = new ArrayList<>();
         private Shape latent = new Shape();
+        private boolean twoMeans;
 
         Rows(long number) {
             this.number = number;
@@ -260,7 +268,7 @@ final class TrainingData {
         private float[] lossWeights() {
             float[] numbers = new float[weights.size()];
             for (int i = 0; i < numbers.length; i++) {
-                numbers[i] = (float) ((classImages.isEmpty() ? 1 : 2) * weights.get(i));
+                numbers[i] = (float) ((twoMeans ? 2 : 1) * weights.get(i));
             }
             return numbers;
         }

@@ -4,29 +4,39 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What is learned from.
  *
  * @param instances the pictures of the subject; those of one size are a bucket, and a batch is of one bucket
  * @param classImages pictures of the subject's class, which the model is to go on drawing as it does (prior preservation, Ruiz et
- *     al., DreamBooth, 2022); empty for none. All of the size that all instances then have
+ *     al., DreamBooth, 2022); empty for none. Each size of the instances needs some, for they share batches
  */
 public record TrainingSet(List<TrainingExample> instances, List<TrainingExample> classImages) {
+    /** In pixels. */
+    public record Size(int width, int height) {
+        static Size of(TrainingExample example) {
+            return new Size(example.picture().width(), example.picture().height());
+        }
+
+        @Override
+        public String toString() {
+            return width + " x " + height;
+        }
+    }
+
     public TrainingSet {
         if (instances.isEmpty()) {
             throw new IllegalArgumentException("a training needs at least one picture");
         }
         instances = List.copyOf(instances);
         classImages = List.copyOf(classImages);
-        if (!classImages.isEmpty()) {
-            List<TrainingExample> all = new ArrayList<>(instances);
-            all.addAll(classImages);
-            if (buckets(all).size() > 1) {
-                throw new IllegalArgumentException(
-                        "with class images all pictures must have one size, but there are pictures of %s"
-                                .formatted(String.join(", ", buckets(all).keySet())));
-            }
+        Set<Size> sizes = buckets(instances).keySet();
+        Set<Size> classSizes = buckets(classImages).keySet();
+        if (!classImages.isEmpty() && !sizes.equals(classSizes)) {
+            throw new IllegalArgumentException(
+                    "class images must have the sizes of the pictures, %s, but have %s".formatted(sizes, classSizes));
         }
     }
 
@@ -34,16 +44,39 @@ public record TrainingSet(List<TrainingExample> instances, List<TrainingExample>
         return new TrainingSet(instances, List.of());
     }
 
-    /** The instances by their size, {@code 512 x 768}, in the order in which the sizes come. */
-    Map<String, List<TrainingExample>> buckets() {
-        return buckets(instances);
+    /**
+     * How many class images of each size are missing until there are so many in all, and one of each size that instances have.
+     * Those of a size become as many as its instances have a share in all.
+     *
+     * @param there the class images that there are
+     */
+    public static Map<Size, Integer> missingClassImages(
+            List<TrainingExample> instances, List<TrainingExample> there, int wanted) {
+        Map<Size, List<TrainingExample>> buckets = buckets(instances);
+        Map<Size, Integer> have = new LinkedHashMap<>();
+        buckets.keySet().forEach(size -> have.put(size, 0));
+        there.forEach(example -> have.merge(Size.of(example), 1, Integer::sum));
+        Map<Size, Integer> missing = new LinkedHashMap<>();
+        for (int total = there.size(); total < wanted || have.containsValue(0); total++) {
+            Size poorest = buckets.keySet().stream()
+                    .reduce((one, other) -> share(have, buckets, other) < share(have, buckets, one) ? other : one)
+                    .orElseThrow();
+            have.merge(poorest, 1, Integer::sum);
+            missing.merge(poorest, 1, Integer::sum);
+        }
+        return missing;
     }
 
-    private static Map<String, List<TrainingExample>> buckets(List<TrainingExample> examples) {
-        Map<String, List<TrainingExample>> buckets = new LinkedHashMap<>();
+    private static double share(Map<Size, Integer> have, Map<Size, List<TrainingExample>> buckets, Size size) {
+        return (double) have.getOrDefault(size, 0)
+                / buckets.getOrDefault(size, List.of()).size();
+    }
+
+    /** By their size, in the order in which the sizes come. */
+    static Map<Size, List<TrainingExample>> buckets(List<TrainingExample> examples) {
+        Map<Size, List<TrainingExample>> buckets = new LinkedHashMap<>();
         for (TrainingExample example : examples) {
-            String size = example.picture().width() + " x " + example.picture().height();
-            buckets.computeIfAbsent(size, key -> new ArrayList<>()).add(example);
+            buckets.computeIfAbsent(Size.of(example), size -> new ArrayList<>()).add(example);
         }
         return buckets;
     }

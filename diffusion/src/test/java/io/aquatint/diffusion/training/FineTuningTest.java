@@ -72,12 +72,16 @@ class FineTuningTest {
                 new TrainingMethod.Lora(new LoraConfig(2, 4, LoraConfig.ATTENTION), true),
                 config(6, 1e-3).withLoss(new Loss(5.0, 1)).withAugmentation(new Augmentation(0.1, 0.5, true)),
                 TrainingSet.of(examples())),
-        LORA_IN_BUCKETS(
+        LORA_IN_BUCKETS_WITH_CLASS_IMAGES(
                 FineTuningTest.LORA,
                 config(6, 1e-3).withAccumulation(2),
-                TrainingSet.of(Stream.of(examples(), List.of(picture("wide", 128, 64), picture("high", 64, 96)))
-                        .flatMap(List::stream)
-                        .toList())),
+                new TrainingSet(
+                        List.of(picture("wide", 128, 64), picture("square", 64, 64), picture("high", 64, 96)),
+                        List.of(
+                                picture("high class", 64, 96),
+                                picture("wide class", 128, 64),
+                                picture("class", 64, 64),
+                                picture("another", 64, 64)))),
         LORA_IN_EIGHT_BITS(
                 FineTuningTest.LORA,
                 config(6, 1e-3)

@@ -36,14 +36,14 @@ public final class PrepareFolder {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String METADATA = "metadata.jsonl";
 
-    private final int size;
+    private final TargetSize size;
     private final Limits limits;
     private final PrintStream console;
 
     /** How many files became pictures, were the same as another, were refused. */
     public record Report(int accepted, int duplicates, int refused) {}
 
-    public PrepareFolder(int size, Limits limits, PrintStream console) {
+    public PrepareFolder(TargetSize size, Limits limits, PrintStream console) {
         this.size = size;
         this.limits = limits;
         this.console = console;

@@ -31,7 +31,7 @@ class PrepareFolderTest {
         Path out = folder.resolve("out");
 
         PrepareFolder.Report report = new PrepareFolder(
-                        64, Limits.DEFAULT, new PrintStream(console, true, StandardCharsets.UTF_8))
+                        TargetSize.square(64), Limits.DEFAULT, new PrintStream(console, true, StandardCharsets.UTF_8))
                 .prepare(in, out);
 
         assertThat(report).isEqualTo(new PrepareFolder.Report(2, 1, 1));

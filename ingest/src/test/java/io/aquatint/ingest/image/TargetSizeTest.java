@@ -24,7 +24,7 @@ class TargetSizeTest {
         "64,   1600, 900,  64, 64",
     })
     void aPictureGetsTheNearestShape(int resolution, int width, int height, int toWidth, int toHeight) {
-        assertThat(new TargetSize(resolution, true).of(new PixelSize(width, height)))
+        assertThat(TargetSize.buckets(resolution).of(new PixelSize(width, height)))
                 .isEqualTo(new PixelSize(toWidth, toHeight));
         assertThat(TargetSize.square(resolution).of(new PixelSize(width, height)))
                 .isEqualTo(new PixelSize(resolution, resolution));
@@ -41,7 +41,7 @@ class TargetSizeTest {
         ByteArrayOutputStream png = new ByteArrayOutputStream();
         ImageIO.write(stripes, "png", png);
 
-        Prepared prepared = ImagePreparer.prepare(png.toByteArray(), new TargetSize(512, true), Limits.DEFAULT);
+        Prepared prepared = ImagePreparer.prepare(png.toByteArray(), TargetSize.buckets(512), Limits.DEFAULT);
 
         assertThat(prepared.before()).isEqualTo(new PixelSize(300, 200));
         assertThat(prepared.after()).isEqualTo(new PixelSize(640, 384));
