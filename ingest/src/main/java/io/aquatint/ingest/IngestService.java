@@ -4,6 +4,7 @@ import io.aquatint.events.DatasetEvent;
 import io.aquatint.events.Event;
 import io.aquatint.events.ImageAccepted;
 import io.aquatint.events.ImageRejected;
+import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.Topics;
 import io.aquatint.events.UploadEvent;
 import io.aquatint.events.VerdictEvent;
@@ -17,10 +18,11 @@ import io.micrometer.core.instrument.Timer;
 import io.vertx.ext.web.Router;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 
 /** Uploads in, verdicts out; and the HTTP door for apps without Kafka. */
 public final class IngestService implements Service {
-    /** Far beyond what one picture takes. */
+    /** Far beyond what the pictures of a poll take. */
     private static final Duration LONGEST_HANDLING = Duration.ofMinutes(5);
 
     private final EventLoop uploads;
@@ -47,7 +49,8 @@ public final class IngestService implements Service {
                 });
         this.uploads = new EventLoop(kafka, "ingest")
                 .longestHandling(LONGEST_HANDLING)
-                .on(Topics.IMAGE_UPLOADS, event -> handling.record(() -> handler.handle(event)));
+                .atOnce(settings.limits().picturesAtOnce())
+                .on(Topics.IMAGE_UPLOADS, ImageUploaded.class::isInstance, event -> prepare(handler, event));
         this.door = new UploadDoor(store, specs, settings, event -> publish(kafka, event));
     }
 
@@ -74,6 +77,17 @@ public final class IngestService implements Service {
     @Override
     public void close() {
         uploads.close();
+    }
+
+    private EventLoop.Turn prepare(UploadHandler handler, Event<UploadEvent> event) {
+        long begun = System.nanoTime();
+        Runnable rest = handler.prepare(event);
+        long prepared = System.nanoTime() - begun;
+        return () -> {
+            long turn = System.nanoTime();
+            rest.run();
+            handling.record(prepared + System.nanoTime() - turn, TimeUnit.NANOSECONDS);
+        };
     }
 
     private static void publish(Kafka kafka, Event<UploadEvent> event) {

@@ -64,25 +64,33 @@ final class UploadHandler {
     }
 
     /**
-     * Handles one upload event.
+     * Looks at an upload event, for which pictures need not wait for one another, and judges its picture.
      *
-     * @throws io.aquatint.runtime.store.ObjectStoreException when the store does not answer: worth another try
+     * @return what is to be done in the event's turn: to say what was found
+     * @throws io.aquatint.runtime.store.ObjectStoreException when the store does not answer, here and later: worth another try
      */
-    void handle(Event<UploadEvent> event) {
+    Runnable prepare(Event<UploadEvent> event) {
         UploadEvent upload = event.data();
         if (upload instanceof ImageUploaded image) {
             VerdictEvent verdict = judge(image);
-            String type = verdict instanceof ImageAccepted ? "image.accepted:" : "image.rejected:";
-            verdicts.verdict(event(type + event.id(), verdict.dataset(), verdict));
-            raw.delete(image, verdict);
+            return () -> tell(event.id(), image, verdict);
         } else if (upload instanceof DatasetConfigured configured) {
-            configure(event.id(), configured);
-        } else if (upload instanceof DatasetSealed sealed) {
-            if (DatasetId.isValid(sealed.dataset())) {
-                verdicts.verdict(event(event.id(), sealed.dataset(), sealed));
-            } else {
-                rejectDataset(event.id(), sealed.dataset(), List.of(DatasetId.RULE));
-            }
+            return () -> configure(event.id(), configured);
+        }
+        return () -> seal(event.id(), (DatasetSealed) upload);
+    }
+
+    private void tell(String id, ImageUploaded image, VerdictEvent verdict) {
+        String type = verdict instanceof ImageAccepted ? "image.accepted:" : "image.rejected:";
+        verdicts.verdict(event(type + id, verdict.dataset(), verdict));
+        raw.delete(image, verdict);
+    }
+
+    private void seal(String id, DatasetSealed sealed) {
+        if (DatasetId.isValid(sealed.dataset())) {
+            verdicts.verdict(event(id, sealed.dataset(), sealed));
+        } else {
+            rejectDataset(id, sealed.dataset(), List.of(DatasetId.RULE));
         }
     }
 

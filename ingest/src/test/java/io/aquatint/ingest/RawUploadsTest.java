@@ -80,7 +80,8 @@ class RawUploadsTest {
     void whereverTheStoreFailsTheNextTryEndsWithTheSameVerdictAndNoFile(String failing) throws IOException {
         store.put(KEY, Resources.image("uploads/plain.jpg"), "image/jpeg");
         UploadHandler unlucky = handler(thatFails(failing));
-        assertThatThrownBy(() -> unlucky.handle(event("1", upload(KEY, "a cat"))))
+        assertThatThrownBy(
+                        () -> unlucky.prepare(event("1", upload(KEY, "a cat"))).run())
                 .isInstanceOf(ObjectStoreException.class);
         assertThat(store.list("uploads/")).containsExactly(KEY);
 
@@ -167,7 +168,7 @@ class RawUploadsTest {
     }
 
     private void handle(String id, ImageUploaded upload) {
-        handler.handle(event(id, upload));
+        handler.prepare(event(id, upload)).run();
     }
 
     private static Event<UploadEvent> event(String id, ImageUploaded upload) {

@@ -329,20 +329,22 @@ class UploadHandlerTest {
     void aStoreThatDoesNotAnswerIsNoVerdict() {
         UploadHandler broken = handler(storeThatFailsFor("any key", key -> true));
 
-        assertThatThrownBy(() -> broken.handle(event("1", stored("a")))).isInstanceOf(ObjectStoreException.class);
+        assertThatThrownBy(() -> broken.prepare(event("1", stored("a")))).isInstanceOf(ObjectStoreException.class);
         assertThat(verdicts).isEmpty();
     }
 
     @Test
     void aKeyForWhichAloneTheStoreFailsIsRefusedRatherThanTriedForEver() {
-        handler(storeThatFailsFor("a/b", "a/b"::equals)).handle(event("1", stored("a/b")));
+        handler(storeThatFailsFor("a/b", "a/b"::equals))
+                .prepare(event("1", stored("a/b")))
+                .run();
 
         assertThat(rejected().reason()).isEqualTo(RejectionReason.OBJECT_MISSING);
         assertThat(rejected().detail()).contains("a/b");
     }
 
     private void handle(String id, UploadEvent upload) {
-        handler.handle(event(id, upload));
+        handler.prepare(event(id, upload)).run();
     }
 
     private static Event<UploadEvent> event(String id, UploadEvent upload) {

@@ -3,90 +3,34 @@ package io.aquatint.standalone;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aquatint.events.BatchCompleted;
-import io.aquatint.events.DatasetEvent;
-import io.aquatint.events.DatasetRejected;
 import io.aquatint.events.Event;
 import io.aquatint.events.ImageAccepted;
 import io.aquatint.events.ImageRejected;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.RejectionReason;
-import io.aquatint.events.Topics;
-import io.aquatint.events.TrainingRequest;
 import io.aquatint.events.TrainingRequested;
-import io.aquatint.events.VerdictEvent;
 import io.aquatint.ingest.IngestMain;
-import io.aquatint.ingest.IngestSettings;
-import io.aquatint.runtime.kafka.EventTail;
-import io.aquatint.runtime.lifecycle.Service;
-import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import io.vertx.core.Vertx;
 import io.vertx.core.json.JsonObject;
 import io.vertx.ext.web.Router;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
-import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.extension.RegisterExtension;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Ingest and the batcher, with a real broker and a real store, fed by a producer that knows nothing of ours. */
 @Timeout(180)
-final class IngestServiceIT {
-    @RegisterExtension
-    static final Infrastructure INFRASTRUCTURE = new Infrastructure();
-
-    private static final String SPEC =
-            "{\"dataset\": \"%s\", \"spec\": {\"resolution\": 64, \"imagesPerBatch\": %d, \"minimumImages\": 5, \"quietSeconds\": 3600}}";
-
-    @TempDir
-    static Path work;
-
-    private final List<Event<VerdictEvent>> verdicts = new CopyOnWriteArrayList<>();
-    private final List<TrainingRequested> requests = new CopyOnWriteArrayList<>();
-    private final List<DatasetEvent> datasetEvents = new CopyOnWriteArrayList<>();
-    private EventTail tail;
-    private PlainProducer app;
-
-    @BeforeEach
-    void listen() {
-        tail = new EventTail(INFRASTRUCTURE.kafka(), "test")
-                .on(Topics.IMAGE_VERDICTS, verdicts::add)
-                .on(Topics.TRAINING_REQUESTS, event -> addRequest(event.data()))
-                .on(Topics.DATASET_EVENTS, event -> datasetEvents.add(event.data()));
-        tail.start();
-        app = new PlainProducer(
-                INFRASTRUCTURE.broker().bootstrap(),
-                Map.of("max.request.size", "67108864", "compression.type", "gzip"));
-    }
-
-    @AfterEach
-    void listenNoMore() {
-        tail.close();
-        app.close();
-    }
-
+final class IngestServiceIT extends IngestFixture {
     @Test
     void uploadsOfAPlainProducerBecomeVerdictsAndASealedDataSetOneRequest() throws Exception {
         try (var services = new Services()) {
@@ -121,6 +65,25 @@ final class IngestServiceIT {
                 .singleElement()
                 .extracting(BatchCompleted::newImages)
                 .isEqualTo(6);
+    }
+
+    @Test
+    void verdictsComeInTheOrderOfUploadsThoughSomePicturesTakeLonger() throws Exception {
+        configure("order", 50);
+        for (int i = 0; i < 12; i++) {
+            upload("order", "order-" + i, image("order", i % 4 == 0 ? plain(4000 + i) : NoisePicture.png(i)));
+        }
+        try (var services = new Services()) {
+            await(() -> accepted("order").size() == 12);
+        }
+
+        assertThat(verdicts.stream()
+                        .map(Event::id)
+                        .filter(id -> id.startsWith("image.accepted:order-"))
+                        .toList())
+                .containsExactlyElementsOf(IntStream.range(0, 12)
+                        .mapToObj(i -> "image.accepted:order-" + i)
+                        .toList());
     }
 
     @Test
@@ -196,102 +159,6 @@ final class IngestServiceIT {
     }
 
     @Test
-    void aKeyThatTheStoreCannotHoldBlocksNothing() throws Exception {
-        INFRASTRUCTURE.store().put("strange/object", NoisePicture.png(1), "image/png");
-        List<String> keys = List.of(
-                "strange/nothing",
-                "strange/object/below",
-                "strange",
-                "strange/a b+c%2F&d?e#f",
-                "strange/ä€😀",
-                "strange/back\\slash",
-                "strange/\"quoted\"",
-                "strange/<&>",
-                "strange/" + "x".repeat(250),
-                "../strange/object",
-                "strange/./object",
-                "/strange/object");
-        try (var services = new Services()) {
-            for (String key : keys) {
-                upload(
-                        "strange",
-                        key,
-                        new JsonObject()
-                                .put("dataset", "strange")
-                                .put("objectKey", key)
-                                .encode());
-            }
-            picture("strange", 2);
-            await(() -> !accepted("strange").isEmpty());
-        }
-
-        assertThat(rejected("strange"))
-                .hasSize(keys.size())
-                .extracting(ImageRejected::reason)
-                .containsOnly(RejectionReason.OBJECT_MISSING, RejectionReason.MALFORMED_EVENT);
-    }
-
-    @Test
-    void aVerdictThatCannotBeReadIsADeadLetterAndTheBatcherGoesOn() throws Exception {
-        app.send(Topics.IMAGE_VERDICTS, "unreadable", "1", "image.accepted", "{\"dataset\": ");
-        app.send(Topics.IMAGE_VERDICTS, "unreadable", "2", "image.unheard.of", "{}");
-        try (var services = new Services()) {
-            configure("unreadable", 5);
-            for (int i = 0; i < 5; i++) {
-                picture("unreadable", i);
-            }
-            await(() -> !requestsOf("unreadable").isEmpty());
-        }
-
-        assertThat(deadLetter("unreadable")).contains("UNDECODABLE", Topics.IMAGE_VERDICTS.name());
-    }
-
-    @Test
-    void anEventThatIsTooLargeForItsVerdictOrForTheDeadLettersBlocksNothing() throws Exception {
-        String name = "x".repeat(9 << 20);
-        try (var services = new Services()) {
-            upload(
-                    "giant",
-                    "name",
-                    image("giant", NoisePicture.png(1)).replace("{", "{\"fileName\": \"" + name + "\", "));
-            upload("giant", "compressed", " ".repeat(20 << 20) + "no JSON");
-            upload(
-                    "giant",
-                    "spec",
-                    "dataset.configured",
-                    "{\"dataset\": \"giant\", \"spec\": {\"baseModel\": \"%s\"}}".formatted(name));
-            picture("giant", 3);
-            await(() -> !accepted("giant").isEmpty());
-        }
-
-        assertThat(accepted("giant")).hasSize(1);
-        assertThat(deadLetter("giant")).contains("PERMANENT", "UNDECODABLE", "aquatint_bytes=" + ((20 << 20) + 7));
-        assertThat(datasetEventsOf("giant")).singleElement().isInstanceOf(DatasetRejected.class);
-    }
-
-    @Test
-    void aBadSpecIsToldAndChangesNothing() throws Exception {
-        try (var services = new Services()) {
-            upload("Bad Name", "1", "dataset.sealed", "{\"dataset\": \"Bad Name\"}");
-            upload(
-                    "bad-spec",
-                    "2",
-                    "dataset.configured",
-                    "{\"dataset\": \"bad-spec\", \"spec\": {\"resolution\": 100}}");
-            await(() -> datasetEventsOf("Bad Name").size()
-                            + datasetEventsOf("bad-spec").size()
-                    == 2);
-        }
-
-        assertThat(datasetEventsOf("bad-spec"))
-                .singleElement()
-                .isInstanceOfSatisfying(DatasetRejected.class, rejected -> assertThat(rejected.problems())
-                        .singleElement()
-                        .asString()
-                        .contains("resolution"));
-    }
-
-    @Test
     void aPictureComesInByTheHttpDoorAndByAPresignedAddress() throws Exception {
         Vertx vertx = Vertx.vertx();
         try (var services = new Services()) {
@@ -337,149 +204,23 @@ final class IngestServiceIT {
                     .getJsonObject(0)
                     .getString("id");
             assertThat(verdicts).extracting(Event::id).contains("image.accepted:" + id);
+
+            await(() -> INFRASTRUCTURE.store().list("uploads/http/").isEmpty());
+            upload("http", id, stored("http", place.getString("objectKey")));
+            await(() -> accepted("http").size() == 3);
+            assertThat(rejected("http")).isEmpty();
         } finally {
             vertx.close().toCompletionStage().toCompletableFuture().get(10, TimeUnit.SECONDS);
         }
 
-        assertThat(accepted("http")).extracting(ImageAccepted::caption).containsExactly("posted", "announced");
+        assertThat(accepted("http")).extracting(ImageAccepted::caption).containsExactly("posted", "announced", "");
         assertThat(accepted("http")).extracting(image -> image.after().width()).containsOnly(64);
     }
 
-    /** Ingest and the batcher, as their process has them. */
-    private static final class Services implements AutoCloseable {
-        private final List<Service> all;
-
-        Services() {
-            all = IngestMain.services(
-                    INFRASTRUCTURE.kafka(), INFRASTRUCTURE.store(), IngestSettings.in(work), new SimpleMeterRegistry());
-            all.forEach(Service::start);
-        }
-
-        @Override
-        public void close() {
-            all.forEach(Service::close);
-        }
-    }
-
-    private void addRequest(TrainingRequest request) {
-        if (request instanceof TrainingRequested requested) {
-            requests.add(requested);
-        }
-    }
-
-    private List<ImageAccepted> accepted(String dataset) {
-        return of(dataset, ImageAccepted.class);
-    }
-
-    private List<ImageRejected> rejected(String dataset) {
-        return of(dataset, ImageRejected.class);
-    }
-
-    private <T extends VerdictEvent> List<T> of(String dataset, Class<T> type) {
-        return verdicts.stream()
-                .map(Event::data)
-                .filter(verdict -> verdict.dataset().equals(dataset))
-                .filter(type::isInstance)
-                .map(type::cast)
-                .toList();
-    }
-
-    private List<TrainingRequested> requestsOf(String dataset) {
-        return requests.stream()
-                .filter(request -> request.dataset().equals(dataset))
-                .toList();
-    }
-
-    private List<DatasetEvent> datasetEventsOf(String dataset) {
-        return datasetEvents.stream()
-                .filter(event -> event.dataset().equals(dataset))
-                .toList();
-    }
-
-    private List<BatchCompleted> completed(String dataset) {
-        return datasetEventsOf(dataset).stream()
-                .filter(BatchCompleted.class::isInstance)
-                .map(BatchCompleted.class::cast)
-                .toList();
-    }
-
-    private static void await(BooleanSupplier condition) throws InterruptedException {
-        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(90);
-        while (!condition.getAsBoolean()) {
-            assertThat(System.nanoTime()).as("a minute and a half passed").isLessThan(end);
-            TimeUnit.MILLISECONDS.sleep(50);
-        }
-    }
-
-    private void configure(String dataset, int imagesPerBatch) throws Exception {
-        upload(dataset, "configure-" + dataset, "dataset.configured", SPEC.formatted(dataset, imagesPerBatch));
-    }
-
-    private void seal(String dataset) throws Exception {
-        upload(dataset, "seal-" + dataset, "dataset.sealed", "{\"dataset\": \"%s\"}".formatted(dataset));
-    }
-
-    private void picture(String dataset, int number) throws Exception {
-        upload(dataset, dataset + "-" + number, image(dataset, NoisePicture.png(number)));
-    }
-
-    private void upload(String dataset, String id, String json) throws Exception {
-        upload(dataset, id, "image.uploaded", json);
-    }
-
-    private void upload(String dataset, String id, String type, String json) throws Exception {
-        app.send(Topics.IMAGE_UPLOADS, dataset, id, type, json);
-    }
-
-    private static String image(String dataset, byte[] bytes) {
-        return "{\"dataset\": \"%s\", \"caption\": \"a zwx cat\", \"bytes\": \"%s\"}"
-                .formatted(dataset, Base64.getEncoder().encodeToString(bytes));
-    }
-
-    private static byte[] form(byte[] picture) {
-        var form = new ByteArrayOutputStream();
-        form.writeBytes("--b\r\nContent-Disposition: form-data; name=\"caption\"\r\n\r\nposted\r\n"
-                .getBytes(StandardCharsets.UTF_8));
-        form.writeBytes("--b\r\nContent-Disposition: form-data; name=\"image\"; filename=\"a.png\"\r\n\r\n"
-                .getBytes(StandardCharsets.UTF_8));
-        form.writeBytes(picture);
-        form.writeBytes("\r\n--b--\r\n".getBytes(StandardCharsets.UTF_8));
-        return form.toByteArray();
-    }
-
-    private static HttpResponse<String> http(String method, URI address, String contentType, byte[] body)
-            throws IOException, InterruptedException {
-        return HttpClient.newHttpClient()
-                .send(
-                        HttpRequest.newBuilder(address)
-                                .header("content-type", contentType)
-                                .method(method, BodyPublishers.ofByteArray(body))
-                                .build(),
-                        HttpResponse.BodyHandlers.ofString());
-    }
-
-    /** What the headers of a data set's dead letter say. */
-    private static String deadLetter(String dataset) {
-        try (var consumer = new KafkaConsumer<>(
-                Map.of("bootstrap.servers", INFRASTRUCTURE.broker().bootstrap(), "isolation.level", "read_committed"),
-                new StringDeserializer(),
-                new ByteArrayDeserializer())) {
-            var partition = new TopicPartition(Topics.DEAD_LETTERS, 0);
-            consumer.assign(List.of(partition));
-            consumer.seekToBeginning(List.of(partition));
-            var said = new StringBuilder();
-            long end = consumer.endOffsets(List.of(partition)).get(partition);
-            while (consumer.position(partition) < end) {
-                consumer.poll(Duration.ofMillis(200)).forEach(record -> {
-                    if (dataset.equals(record.key())) {
-                        record.headers().forEach(header -> said.append(header.key())
-                                .append('=')
-                                .append(new String(header.value(), StandardCharsets.UTF_8))
-                                .append(' '));
-                    }
-                });
-            }
-            return said.toString();
-        }
+    /** A large picture of one colour. */
+    private static byte[] plain(int side) throws IOException {
+        var bytes = new ByteArrayOutputStream();
+        ImageIO.write(new BufferedImage(side, side, BufferedImage.TYPE_INT_RGB), "png", bytes);
+        return bytes.toByteArray();
     }
 }

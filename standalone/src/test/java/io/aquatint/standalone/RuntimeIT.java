@@ -12,6 +12,7 @@ import io.aquatint.events.TrainingSpec;
 import io.aquatint.runtime.kafka.EventLoop;
 import io.aquatint.runtime.kafka.EventTail;
 import io.aquatint.runtime.kafka.Outcome;
+import io.aquatint.runtime.kafka.PermanentException;
 import io.aquatint.runtime.kafka.ShareWorker;
 import io.aquatint.runtime.store.ObjectStoreException;
 import java.net.URI;
@@ -87,6 +88,104 @@ final class RuntimeIT {
             assertThat(handled.poll(30, TimeUnit.SECONDS)).isEqualTo("b");
             assertThat(attempts).hasValue(4);
         }
+    }
+
+    @Test
+    void eventsArePreparedTogetherAndFinishedInTheirOrder() throws Exception {
+        var together = new CountDownLatch(2);
+        List<String> finishedBeforeC = new CopyOnWriteArrayList<>();
+        BlockingQueue<String> finished = new LinkedBlockingQueue<>();
+        List<String> all = List.of("a", "b", "wait", "c", "d");
+        for (String reason : all) {
+            command("ahead/1", reason);
+        }
+        try (var loop = ahead("ahead-group", "ahead/1", finished, reason -> {
+            if (reason.equals("a") || reason.equals("b")) {
+                together.countDown();
+                if (!together.await(60, TimeUnit.SECONDS)) {
+                    throw new IllegalStateException("nobody prepared the other one");
+                }
+                TimeUnit.MILLISECONDS.sleep(reason.equals("a") ? 300 : 0);
+            } else if (reason.equals("c")) {
+                finishedBeforeC.addAll(finished);
+            }
+        })) {
+            loop.start();
+            for (int i = 0; i < 600 && finished.size() < all.size(); i++) {
+                TimeUnit.MILLISECONDS.sleep(100);
+            }
+        }
+        assertThat(finished).containsExactlyElementsOf(all);
+        assertThat(finishedBeforeC).containsExactly("a", "b", "wait");
+    }
+
+    @Test
+    void whatCannotBePreparedYetHoldsUpWhatIsBehindItAndNothingIsCommittedBeforeItsTurn() throws Exception {
+        var attempts = new AtomicInteger();
+        BlockingQueue<String> finished = new LinkedBlockingQueue<>();
+        for (String reason : List.of("a", "b", "broken", "c")) {
+            command("held-up/1", reason);
+        }
+        try (var loop = ahead("held-up-group", "held-up/1", finished, reason -> {
+            if (reason.equals("b") && attempts.incrementAndGet() < 3) {
+                throw new ObjectStoreException("the store is away", new IllegalStateException("planted"));
+            } else if (reason.equals("broken")) {
+                throw new PermanentException("planted");
+            }
+        })) {
+            loop.start();
+            for (String reason : List.of("a", "b", "c")) {
+                assertThat(finished.poll(60, TimeUnit.SECONDS)).isEqualTo(reason);
+            }
+        }
+        assertThat(attempts).hasValueGreaterThanOrEqualTo(3);
+        assertThat(finished).isEmpty();
+        assertThat(deadLetters().get("held-up/1")).contains("PERMANENT").contains("planted");
+
+        command("held-up/1", "after");
+        try (var loop = ahead("held-up-group", "held-up/1", finished, reason -> {})) {
+            loop.start();
+            assertThat(finished.poll(60, TimeUnit.SECONDS)).isEqualTo("after");
+        }
+        assertThat(finished).isEmpty();
+    }
+
+    @Test
+    void aLoopThatEndsWithPreparedEventsHandlesThemAfterItsNextStart() throws Exception {
+        BlockingQueue<String> finished = new LinkedBlockingQueue<>();
+        var prepared = new CountDownLatch(3);
+        var first = new CountDownLatch(1);
+        for (String reason : List.of("a", "b", "c")) {
+            command("ended/1", reason);
+        }
+        var loop = new EventLoop(INFRASTRUCTURE.kafka(), "ended-group")
+                .longestHandling(Duration.ofMinutes(1))
+                .atOnce(2)
+                .on(Topics.TRAINING_COMMANDS, data -> true, event -> {
+                    if (event.data().trainingId().equals("ended/1")) {
+                        prepared.countDown();
+                        return () -> {
+                            first.countDown();
+                            prepared.await();
+                            TimeUnit.MILLISECONDS.sleep(500);
+                            finished.add(((StopTraining) event.data()).reason());
+                        };
+                    }
+                    return () -> {};
+                });
+        loop.start();
+        assertThat(first.await(60, TimeUnit.SECONDS)).isTrue();
+        assertThat(prepared.await(60, TimeUnit.SECONDS)).isTrue();
+        loop.close();
+        assertThat(finished).containsExactly("a");
+
+        try (var next = ahead("ended-group", "ended/1", finished, reason -> {})) {
+            next.start();
+            for (String reason : List.of("a", "b", "c")) {
+                assertThat(finished.poll(60, TimeUnit.SECONDS)).isEqualTo(reason);
+            }
+        }
+        assertThat(finished).isEmpty();
     }
 
     @Test
@@ -208,6 +307,28 @@ final class RuntimeIT {
                 handled.add(((StopTraining) event.data()).reason());
             }
         });
+    }
+
+    private interface Prepare {
+        void prepare(String reason) throws Exception;
+    }
+
+    /** Prepares two commands at once; those behind one whose reason is "wait" wait for it. */
+    private static EventLoop ahead(String group, String trainingId, BlockingQueue<String> finished, Prepare prepare) {
+        return new EventLoop(INFRASTRUCTURE.kafka(), group)
+                .longestHandling(Duration.ofMinutes(1))
+                .atOnce(2)
+                .on(
+                        Topics.TRAINING_COMMANDS,
+                        data -> !((StopTraining) data).reason().equals("wait"),
+                        event -> {
+                            if (!event.data().trainingId().equals(trainingId)) {
+                                return () -> {};
+                            }
+                            String reason = ((StopTraining) event.data()).reason();
+                            prepare.prepare(reason);
+                            return () -> finished.add(reason);
+                        });
     }
 
     /** The topic is shared by the tests: the jobs of others are done at once. */

@@ -15,7 +15,7 @@ public record Limits(long bytes, long pixels, int smallestSide) {
     public static final int HEAP_BYTES_PER_PIXEL = 16;
 
     /** How many pictures may be worked on together: one for each core, as far as this JVM's memory reaches for the largest. */
-    int picturesAtOnce() {
+    public int picturesAtOnce() {
         long affordable = Runtime.getRuntime().maxMemory() / HEAP_BYTES_PER_PIXEL / pixels;
         return (int) Math.max(1, Math.min(affordable, Runtime.getRuntime().availableProcessors()));
     }

@@ -8,6 +8,10 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.CommitFailedException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -21,13 +25,18 @@ import org.slf4j.LoggerFactory;
 /**
  * Consumes events in their order on a thread of its own and commits each once it was handled, so every event is handled at
  * least once. What a failure leads to is {@link Failure}'s matter; a partition whose record is tried again waits, the others
- * go on.
+ * go on. What takes long may be prepared for several events at once; they are finished and committed in their order all the same.
  */
 public final class EventLoop implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(EventLoop.class);
     private static final Duration POLL = Duration.ofMillis(200);
+
+    /** So many records a poll for each that is prepared at once: the last of a poll leave threads idle. */
+    private static final int RECORDS_EACH = 8;
+
     private static final long FIRST_PAUSE_MILLIS = 250;
     private static final long LONGEST_PAUSE_MILLIS = 30_000;
+    private static final long CLOSE_SECONDS = 30;
 
     private final Kafka kafka;
     private final String group;
@@ -35,6 +44,7 @@ public final class EventLoop implements AutoCloseable {
     private final Map<TopicPartition, Retry> retries = new HashMap<>();
     private final Thread thread;
     private @Nullable Duration longestHandling;
+    private int atOnce = 1;
     private volatile boolean closed;
     private volatile Health health = Health.starting("starting");
 
@@ -42,6 +52,19 @@ public final class EventLoop implements AutoCloseable {
     @FunctionalInterface
     public interface Handler<T> {
         void handle(Event<T> event) throws Exception;
+    }
+
+    /** The part of handling an event that may be done before its turn, for several at once; it may come again. */
+    @FunctionalInterface
+    public interface Preparation<T> {
+        /** What is left to do when everything before the event is done; its failures and this method's are alike. */
+        Turn prepare(Event<T> event) throws Exception;
+    }
+
+    /** The rest of handling an event, in its turn. */
+    @FunctionalInterface
+    public interface Turn {
+        void take() throws Exception;
     }
 
     private record Retry(long offset, int attempt, long atMillis) {}
@@ -54,11 +77,27 @@ public final class EventLoop implements AutoCloseable {
 
     /** Adds a topic; before {@link #start()}. */
     public <T> EventLoop on(Topic<T> topic, Handler<T> handler) {
-        routes.put(topic.name(), new Route<>(topic, handler));
+        routes.put(topic.name(), Route.of(topic, handler));
         return this;
     }
 
-    /** Lets one event take so long, for handlers that work for minutes; before {@link #start()}. */
+    /**
+     * Adds a topic whose events are prepared on threads of their own; before {@link #start()}.
+     *
+     * @param passable whether those behind an event may be prepared before it is done
+     */
+    public <T> EventLoop on(Topic<T> topic, Predicate<T> passable, Preparation<T> preparation) {
+        routes.put(topic.name(), new Route<>(topic, passable, preparation));
+        return this;
+    }
+
+    /** Prepares so many events at once; before {@link #start()}. */
+    public EventLoop atOnce(int events) {
+        atOnce = events;
+        return this;
+    }
+
+    /** Lets the events that are prepared at once take so long, for handlers that work for minutes; before {@link #start()}. */
     public EventLoop longestHandling(Duration longest) {
         longestHandling = longest;
         return this;
@@ -78,42 +117,72 @@ public final class EventLoop implements AutoCloseable {
     public void close() {
         closed = true;
         try {
-            thread.join(Duration.ofSeconds(30).toMillis());
+            thread.join(Duration.ofSeconds(CLOSE_SECONDS).toMillis());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
     private void run() {
-        try (KafkaConsumer<String, byte[]> consumer = kafka.consumer(group, longestHandling)) {
+        ExecutorService workers =
+                Executors.newFixedThreadPool(atOnce, task -> new Thread(task, thread.getName() + "-ahead"));
+        int records = atOnce == 1 ? 1 : RECORDS_EACH * atOnce;
+        try (KafkaConsumer<String, byte[]> consumer = kafka.consumer(group, longestHandling, records)) {
             consumer.subscribe(List.copyOf(routes.keySet()));
             while (!closed) {
                 resume(consumer);
-                var records = consumer.poll(POLL);
+                var polled = consumer.poll(POLL);
                 health = Health.up();
-                for (TopicPartition partition : records.partitions()) {
-                    for (ConsumerRecord<String, byte[]> record : records.records(partition)) {
-                        if (closed || !handle(consumer, partition, record)) {
-                            break;
-                        }
-                    }
-                }
+                handle(
+                        consumer,
+                        polled.partitions().stream()
+                                .map(partition -> new PreparedRecords(
+                                        partition,
+                                        polled.records(partition),
+                                        routes,
+                                        atOnce == 1 ? Runnable::run : workers))
+                                .toList());
             }
             health = Health.down("closed");
         } catch (RuntimeException | Error e) {
             LOG.error("the consumer '{}' stops", group, e);
             health = Health.down("stopped by " + e);
+        } finally {
+            end(workers);
+        }
+    }
+
+    private void handle(KafkaConsumer<String, byte[]> consumer, List<PreparedRecords> partitions) {
+        try {
+            partitions.forEach(PreparedRecords::prepare);
+            for (PreparedRecords records : partitions) {
+                while (!closed && records.hasNext() && handleNext(consumer, records)) {
+                    records.prepare();
+                }
+            }
+        } finally {
+            partitions.forEach(PreparedRecords::cancel);
+        }
+    }
+
+    /** What is being prepared may use what is closed after this loop. */
+    private static void end(ExecutorService workers) {
+        workers.shutdown();
+        try {
+            if (!workers.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
+                LOG.warn("an event is still being prepared; it is handled again after the next start");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
     /** Whether the partition's next record may follow. */
-    private boolean handle(
-            KafkaConsumer<String, byte[]> consumer, TopicPartition partition, ConsumerRecord<String, byte[]> record) {
-        Route<?> route = routes.get(record.topic());
+    private boolean handleNext(KafkaConsumer<String, byte[]> consumer, PreparedRecords records) {
+        TopicPartition partition = records.partition();
+        ConsumerRecord<String, byte[]> record = records.next();
         try {
-            if (route != null) {
-                route.handle(record);
-            }
+            records.takeTurn();
         } catch (EventFormatException e) {
             kafka.publisher().deadLetter(record, "UNDECODABLE", String.valueOf(e.getMessage()));
         } catch (InterruptedException e) {

@@ -48,7 +48,7 @@ public final class EventTail implements AutoCloseable {
 
     /** Adds a topic; before {@link #start()}. The handler runs on the tail's own thread. */
     public <T> EventTail on(Topic<T> topic, EventLoop.Handler<T> handler) {
-        routes.put(topic.name(), new Route<>(topic, handler));
+        routes.put(topic.name(), Route.of(topic, handler));
         return this;
     }
 

@@ -36,10 +36,11 @@ public final class Kafka implements AutoCloseable {
     /**
      * A consumer of raw records that commits only when told to and begins at the beginning.
      *
-     * @param longestHandling so long one record may take before its partition goes to another member; absent for Kafka's own limit,
-     *     which is five minutes for all records of a poll
+     * @param longestHandling so long the records of a poll may take before their partitions go to another member; absent for Kafka's
+     *     own limit, which is five minutes
+     * @param records how many a poll gives at most where they may take longer than Kafka's own limit
      */
-    KafkaConsumer<String, byte[]> consumer(String group, @Nullable Duration longestHandling) {
+    KafkaConsumer<String, byte[]> consumer(String group, @Nullable Duration longestHandling, int records) {
         var properties = new HashMap<String, Object>();
         properties.put("bootstrap.servers", config.bootstrap());
         properties.put("group.id", group);
@@ -51,7 +52,7 @@ public final class Kafka implements AutoCloseable {
         properties.put("session.timeout.ms", "10000");
         properties.put("heartbeat.interval.ms", "2000");
         if (longestHandling != null) {
-            properties.put("max.poll.records", "1");
+            properties.put("max.poll.records", Integer.toString(records));
             properties.put("max.poll.interval.ms", Long.toString(longestHandling.toMillis()));
         }
         return new KafkaConsumer<>(properties, new StringDeserializer(), new ByteArrayDeserializer());

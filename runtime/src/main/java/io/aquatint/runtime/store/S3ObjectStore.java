@@ -42,9 +42,11 @@ public final class S3ObjectStore implements ObjectStore {
 
     public S3ObjectStore(ObjectStoreConfig config) {
         this.bucket = config.bucket();
+        var dispatcher = new Dispatcher();
+        dispatcher.setMaxRequestsPerHost(dispatcher.getMaxRequests()); // there is but one host
         OkHttpClient http = Certificates.READ
                 .newBuilder()
-                .dispatcher(new Dispatcher())
+                .dispatcher(dispatcher)
                 .connectionPool(new ConnectionPool())
                 .build();
         this.client = client(config, config.endpoint(), http);
