@@ -41,6 +41,7 @@ public final class Aquatint implements Runnable {
 
     @Override
     public void run() {
+        spec.commandLine().usage(spec.commandLine().getErr());
         throw new ParameterException(spec.commandLine(), "name a command");
     }
 
@@ -62,14 +63,26 @@ public final class Aquatint implements Runnable {
                     if (aquatint.debug) {
                         exception.printStackTrace(commandLine.getErr());
                     }
-                    String message = exception.getMessage();
-                    commandLine
-                            .getErr()
-                            .println("aquatint: "
-                                    + Printed.withoutControls(message == null ? exception.toString() : message));
+                    complain(commandLine, Failures.sentence(exception));
                     return 1;
                 })
+                .setParameterExceptionHandler((exception, parsed) -> {
+                    CommandLine commandLine = exception.getCommandLine();
+                    complain(commandLine, String.valueOf(exception.getMessage()));
+                    if (!CommandLine.UnmatchedArgumentException.printSuggestions(exception, commandLine.getErr())) {
+                        commandLine
+                                .getErr()
+                                .printf(
+                                        "See '%s --help'.%n",
+                                        commandLine.getCommandSpec().qualifiedName());
+                    }
+                    return 2;
+                })
                 .execute(arguments);
+    }
+
+    private static void complain(CommandLine commandLine, String sentence) {
+        commandLine.getErr().println("aquatint: " + Printed.withoutControls(sentence));
     }
 
     public static void main(String[] arguments) {

@@ -153,7 +153,10 @@ class TrainCommandTest {
     void whatCannotBeIsRefusedBeforeAnythingIsLoaded() {
         Run run = train(folder.resolve("refused"), "--learning-rate", "5");
         assertThat(run.code()).isEqualTo(2);
-        assertThat(run.printed()).contains("learningRate is 5.0");
+        assertThat(run.printed().lines())
+                .containsExactly(
+                        "aquatint: learningRate is 5.0, but must be above 0 and below 1",
+                        "See 'aquatint train --help'.");
 
         assertThat(train(folder.resolve("refused"), "--method", "lokr").printed())
                 .contains("dreambooth-lora");

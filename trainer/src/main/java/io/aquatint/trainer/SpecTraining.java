@@ -40,7 +40,12 @@ public final class SpecTraining {
             if (previous == null) {
                 throw e;
             }
-            throw badSpec("initFrom is %s, which does not fit: %s".formatted(spec.initFrom(), e.getMessage()), e);
+            String from = spec.initFrom();
+            throw badSpec(
+                    from == null
+                            ? String.valueOf(e.getMessage())
+                            : "initFrom is %s, which does not fit: %s".formatted(from, e.getMessage()),
+                    e);
         }
     }
 

@@ -2,6 +2,8 @@ package io.aquatint.diffusion.checkpoint;
 
 import io.aquatint.diffusion.checkpoint.Contents.Parts;
 import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -9,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** Tells files and folders apart. */
 final class ContentsReader {
@@ -56,7 +59,18 @@ final class ContentsReader {
         if (Files.isRegularFile(folder.resolve(TextualInversionFiles.DIFFUSERS_NAME))) {
             return read(folder.resolve(TextualInversionFiles.DIFFUSERS_NAME));
         }
+        if (isEmpty(folder)) {
+            throw new CheckpointException(folder + " is an empty folder");
+        }
         return lora(folder);
+    }
+
+    private static boolean isEmpty(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.findAny().isEmpty();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot list " + folder + ": " + e, e);
+        }
     }
 
     static Contents baseModel(ModelSource model) {

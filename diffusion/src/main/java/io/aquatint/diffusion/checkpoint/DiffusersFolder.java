@@ -1,5 +1,6 @@
 package io.aquatint.diffusion.checkpoint;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,7 +27,7 @@ import java.util.stream.Stream;
  * variant). Pickled weights are refused: loading them can run code.
  */
 public final class DiffusersFolder implements ModelSource {
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = new ObjectMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
     private static final List<String> STEMS = List.of("diffusion_pytorch_model", "model", "pytorch_model");
 
     private static final String ADDITION = "addition_embed_type";
@@ -279,12 +281,12 @@ public final class DiffusersFolder implements ModelSource {
         }
         Map<String, SafetensorsFile> files = new LinkedHashMap<>();
         Map<String, SafetensorsFile> shardOf = new LinkedHashMap<>();
-        List<String> problems = new ArrayList<>();
+        Set<String> problems = new LinkedHashSet<>();
         weightMap.properties().forEach(entry -> {
             String file = entry.getValue().asText();
             Path shard = index.resolveSibling(file);
             if (!shard.normalize().startsWith(index.resolveSibling("").normalize()) || !Files.isRegularFile(shard)) {
-                problems.add("the shard " + file + " of " + entry.getKey() + " is missing");
+                problems.add("the shard " + file + " is missing");
                 return;
             }
             SafetensorsFile opened = files.computeIfAbsent(file, name -> SafetensorsFile.open(shard));

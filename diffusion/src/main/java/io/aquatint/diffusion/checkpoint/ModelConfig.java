@@ -1,5 +1,6 @@
 package io.aquatint.diffusion.checkpoint;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -8,12 +9,13 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 
 /** A {@code config.json}, read with errors that name the file and the key. */
 public final class ModelConfig {
     private static final int MOST_LAYERS = 1000;
-    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final ObjectMapper JSON = new ObjectMapper().enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
 
     private final Path path;
     private final JsonNode root;
@@ -69,25 +71,44 @@ public final class ModelConfig {
         return !root.path(key).isMissingNode() && !root.path(key).isNull();
     }
 
+    /** Whether it is there, and says that there is none. */
+    public boolean isNull(String key) {
+        return root.path(key).isNull();
+    }
+
     public String text(String key, String otherwise) {
         return has(key) ? root.path(key).asText() : otherwise;
     }
 
     public boolean flag(String key, boolean otherwise) {
+        check(!has(key) || root.path(key).isBoolean(), key, "true or false");
         return has(key) ? root.path(key).asBoolean() : otherwise;
     }
 
     public double number(String key, double otherwise) {
+        check(!has(key) || root.path(key).isNumber(), key, "a number");
         return has(key) ? root.path(key).asDouble() : otherwise;
     }
 
     /** A whole number that must be there. */
     public int integer(String key) {
-        if (!isInteger(root.path(key))) {
-            throw new CheckpointException(
-                    "%s: %s is %s, but must be a whole number".formatted(path, key, root.path(key)));
-        }
+        check(isInteger(root.path(key)), key, "a whole number");
         return root.path(key).asInt();
+    }
+
+    /** Refuses channels that are not so many equal parts, one or more of them. */
+    public void checkDivides(String key, int parts, String ofKey, Collection<Integer> channels) {
+        check(
+                parts > 0 && channels.stream().allMatch(count -> count > 0 && count % parts == 0),
+                key,
+                "a divisor of %s, %s".formatted(ofKey, channels));
+    }
+
+    private void check(boolean right, String key, String expected) {
+        if (!right) {
+            throw new CheckpointException(
+                    "%s: %s is %s, but must be %s".formatted(path, key, root.path(key), expected));
+        }
     }
 
     private static boolean isInteger(JsonNode node) {
@@ -107,10 +128,7 @@ public final class ModelConfig {
     }
 
     private int checkedLayers(String key, int number) {
-        if (number < 0 || number > MOST_LAYERS) {
-            throw new CheckpointException(
-                    "%s: %s is %s, but must be 0 to %d".formatted(path, key, root.path(key), MOST_LAYERS));
-        }
+        check(number >= 0 && number <= MOST_LAYERS, key, "0 to " + MOST_LAYERS);
         return number;
     }
 
@@ -122,6 +140,7 @@ public final class ModelConfig {
     public List<Integer> integers(String key, int count) {
         JsonNode node = root.path(key);
         List<Integer> values = new ArrayList<>();
+        check(isInteger(node) || node.isArray(), key, "a whole number, or a list of them");
         if (isInteger(node)) {
             for (int i = 0; i < count; i++) {
                 values.add(node.asInt());

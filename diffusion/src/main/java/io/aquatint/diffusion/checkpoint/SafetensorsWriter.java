@@ -39,6 +39,9 @@ public final class SafetensorsWriter {
      * its turn, and let go of.
      */
     public static void write(Path target, TensorSource tensors, Map<String, String> metadata) {
+        if (Files.exists(target) && !Files.isRegularFile(target)) { // which a rename might take the place of
+            throw new CheckpointException(target + " cannot be written: it is there already, and is no file");
+        }
         try {
             Path partial = target.resolveSibling(target.getFileName() + "." + UUID.randomUUID() + ".partial");
             try {

@@ -26,10 +26,17 @@ public record GenerationRequest(
         int height,
         Sampler.Kind sampler) {
 
+    /** Sixteen times what any model is made for; whether there is memory enough is another question. */
+    private static final int LONGEST_SIDE = 16384;
+
     public GenerationRequest {
         if (steps < 1 || width < 1 || height < 1 || !Double.isFinite(guidanceScale)) {
             throw new IllegalArgumentException("impossible request: %d steps, %d x %d pixels, guidance scale %s"
                     .formatted(steps, width, height, guidanceScale));
+        }
+        if (width > LONGEST_SIDE || height > LONGEST_SIDE) {
+            throw new IllegalArgumentException(
+                    "%d x %d pixels: a side has at most %d".formatted(width, height, LONGEST_SIDE));
         }
     }
 

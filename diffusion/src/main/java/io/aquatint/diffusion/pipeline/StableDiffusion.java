@@ -63,13 +63,14 @@ public final class StableDiffusion implements AutoCloseable {
         this.unetConfig = UNet2DConditionConfig.from(source.config("unet"));
         this.noiseSchedule = NoiseSchedule.of(source.config("scheduler"));
         boolean xl = architecture == Architecture.STABLE_DIFFUSION_XL;
+        checkConditioning(xl);
+        WeightCheck.verify(source); // before a network is compiled that a lying config makes endless
         try {
             ModelSource watched = new WatchedSource(source, progress);
             textEncoders.add(TextEncoder.load(manager, watched, "", xl, precision));
             if (xl) {
                 textEncoders.add(TextEncoder.load(manager, watched, "_2", true, precision));
             }
-            checkConditioning(xl);
             this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig));
             this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig));
             this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig, precision));
@@ -112,16 +113,18 @@ public final class StableDiffusion implements AutoCloseable {
 
     /** Whether the text encoders make what the UNet takes: a network of other sizes fails late, and says less. */
     private void checkConditioning(boolean xl) {
-        int context = textEncoders.stream()
-                .mapToInt(encoder -> encoder.config().hiddenSize())
-                .sum();
+        List<ClipTextConfig> encoders = (xl ? List.of("text_encoder", "text_encoder_2") : List.of("text_encoder"))
+                .stream()
+                        .map(component -> ClipTextConfig.from(source.config(component)))
+                        .toList();
+        int context = encoders.stream().mapToInt(ClipTextConfig::hiddenSize).sum();
         if (context != unetConfig.crossAttentionDim()) {
             throw new CheckpointException(
                     "%s: the hidden_size of the text encoders is %d in all, but the UNet's cross_attention_dim %d"
                             .formatted(source.path(), context, unetConfig.crossAttentionDim()));
         }
         if (xl) {
-            ClipTextConfig second = textEncoders.get(1).config();
+            ClipTextConfig second = encoders.get(1);
             if (!second.projected()) {
                 throw new UnsupportedModelException(
                         source.path() + ": a text_encoder_2 that is no CLIPTextModelWithProjection is not supported");

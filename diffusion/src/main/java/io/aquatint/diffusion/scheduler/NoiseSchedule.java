@@ -8,6 +8,8 @@ import java.util.Locale;
  * {@code signal(t) · clean + noise(t) · ε} with {@code signal² = ᾱ(t)} and {@code noise² = 1 − ᾱ(t)}.
  */
 public final class NoiseSchedule {
+    private static final int MOST_STEPS = 1_000_000;
+
     private final float[] alphasCumprod;
     private final PredictionType predictionType;
     private final Sampling sampling;
@@ -70,14 +72,31 @@ public final class NoiseSchedule {
     public static NoiseSchedule of(ModelConfig config) {
         config.supports("thresholding", false);
         config.supportsNo("trained_betas");
+        if (config.has("variance_type") && !config.text("variance_type", "").startsWith("fixed_")) {
+            throw config.unsupported("variance_type"); // those of networks that predict it
+        }
+        if (config.text("_class_name", "").startsWith("FlowMatch")) {
+            throw config.unsupported("_class_name");
+        }
         BetaSchedule betas = choice(config, "beta_schedule", BetaSchedule.class, "linear");
         PredictionType type = choice(config, "prediction_type", PredictionType.class, "epsilon");
         int steps = config.integer("num_train_timesteps", 1000);
-        if (steps < 1) {
+        if (steps < 1 || steps > MOST_STEPS) {
             throw config.unsupported("num_train_timesteps");
         }
-        float[] alphas =
-                cumulated(betas.betas(config.number("beta_start", 0.0001), config.number("beta_end", 0.02), steps));
+        double start = config.number("beta_start", 0.0001);
+        double end = config.number("beta_end", 0.02);
+        if (!(start > 0 && start < 1)) {
+            throw config.unsupported("beta_start");
+        }
+        if (!(end > 0 && end < 1)) {
+            throw config.unsupported("beta_end");
+        }
+        int offset = config.integer("steps_offset", 0);
+        if (offset < 0) {
+            throw config.unsupported("steps_offset");
+        }
+        float[] alphas = cumulated(betas.betas(start, end, steps));
         if (config.flag("rescale_betas_zero_snr", false)) {
             alphas = withoutSignalAtTheEnd(alphas);
         }
@@ -86,7 +105,7 @@ public final class NoiseSchedule {
         boolean clip = config.flag("clip_sample", ddim);
         Sampling sampling = new Sampling(
                 choice(config, "timestep_spacing", TimestepSpacing.class, "leading"),
-                config.integer("steps_offset", 0),
+                offset,
                 config.flag("set_alpha_to_one", ddim),
                 clip ? config.number("clip_sample_range", 1) : Double.POSITIVE_INFINITY);
         return new NoiseSchedule(alphas, type, sampling);

@@ -1,6 +1,7 @@
 package io.aquatint.diffusion.text;
 
 import io.aquatint.diffusion.checkpoint.ModelConfig;
+import java.util.List;
 
 /**
  * The architecture of a {@link ClipTextModel}, from its {@code config.json}.
@@ -32,13 +33,16 @@ public record ClipTextConfig(
         if (!activation.equals("quick_gelu") && !activation.equals("gelu")) {
             throw json.unsupported("hidden_act");
         }
+        int size = json.integer("hidden_size");
+        int heads = json.integer("num_attention_heads");
+        json.checkDivides("num_attention_heads", heads, "hidden_size", List.of(size));
         return new ClipTextConfig(
                 json.integer("vocab_size"),
-                json.integer("hidden_size"),
+                size,
                 json.integer("intermediate_size", 2048),
                 json.integer("projection_dim", 512),
                 json.layers("num_hidden_layers", 12),
-                json.integer("num_attention_heads"),
+                heads,
                 json.integer("max_position_embeddings", 77),
                 json.number("layer_norm_eps", 1e-5),
                 activation,

@@ -5,6 +5,8 @@ import io.aquatint.diffusion.checkpoint.SafetensorsFile;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.scheduler.LearningRateSchedule;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -143,8 +145,8 @@ public final class FineTuning implements AutoCloseable {
     private void restore(SafetensorsFile state) {
         String settings = state.metadata().getOrDefault("settings", "none");
         if (!settings.equals(settings())) {
-            throw new CheckpointException("%s: this state is of a training with %s, not %s"
-                    .formatted(state.describe(), settings, settings()));
+            throw new CheckpointException("%s: this state is of another training, %s"
+                    .formatted(state.describe(), difference(settings, settings())));
         }
         try {
             step = Integer.parseInt(state.metadata().getOrDefault("step", ""));
@@ -152,6 +154,21 @@ public final class FineTuning implements AutoCloseable {
             throw new CheckpointException(state.describe() + ": this state does not say its step", e);
         }
         training.restore(state);
+    }
+
+    /** What of two texts of the same form is not the same. */
+    private static String difference(String before, String now) {
+        List<String> had = new ArrayList<>(List.of(before.split(", ")));
+        List<String> has = new ArrayList<>(List.of(now.split(", ")));
+        while (!had.isEmpty() && !has.isEmpty() && had.get(0).equals(has.get(0))) {
+            had.remove(0);
+            has.remove(0);
+        }
+        while (!had.isEmpty() && !has.isEmpty() && had.get(had.size() - 1).equals(has.get(has.size() - 1))) {
+            had.remove(had.size() - 1);
+            has.remove(has.size() - 1);
+        }
+        return "with %s, not with %s".formatted(String.join(", ", had), String.join(", ", has));
     }
 
     private String settings() {

@@ -68,6 +68,18 @@ final class TrainableLora implements Trainable {
                                 pair == null ? "no pair" : "rank " + pair.rank(),
                                 layout.config().rank()));
             }
+            if (pair.down().length != pair.rank() * site.in() || pair.up().length != pair.rank() * site.out()) {
+                throw new CheckpointException(
+                        "%s: the adapter of %s %s is for a layer of %d to %d, but this base has %d to %d"
+                                .formatted(
+                                        previous,
+                                        site.component().folder(),
+                                        site.module(),
+                                        pair.down().length / pair.rank(),
+                                        pair.up().length / pair.rank(),
+                                        site.in(),
+                                        site.out()));
+            }
             // what one calls up, the other may call half of up: the change is the same
             float strength = (float) (pair.scale() / layout.config().scale());
             float[] up = pair.up().clone();

@@ -1,5 +1,6 @@
 package io.aquatint.diffusion.training;
 
+import io.aquatint.diffusion.checkpoint.NetworkFiles;
 import io.aquatint.diffusion.checkpoint.SafetensorsFile;
 import io.aquatint.diffusion.checkpoint.SafetensorsWriter;
 import io.aquatint.diffusion.checkpoint.TensorData;
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -53,10 +55,19 @@ final class TrainableNetworks implements Trainable {
 
     @Override
     public void initialize(FlatTensors parameters, @Nullable Path previous) {
+        Map<String, TensorSource> sources = new LinkedHashMap<>();
+        for (String component : networks.keySet()) {
+            sources.put(
+                    component,
+                    previous == null
+                            ? model.source().weights(component)
+                            : SafetensorsFile.open(previous.resolve(TrainedFiles.network(component))));
+        }
+        if (previous != null) {
+            NetworkFiles.verify(model.source(), sources);
+        }
         networks.forEach((component, weights) -> {
-            TensorSource source = previous == null
-                    ? model.source().weights(component)
-                    : SafetensorsFile.open(previous.resolve(TrainedFiles.network(component)));
+            TensorSource source = Objects.requireNonNull(sources.get(component));
             weights.keySet().forEach(name -> parameters.set(component + "." + name, source.read(name)));
         });
     }

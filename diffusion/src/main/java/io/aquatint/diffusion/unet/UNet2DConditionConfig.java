@@ -91,7 +91,7 @@ public record UNet2DConditionConfig(
         if (up.size() != levels || !up.stream().allMatch(type -> type.equals(CROSS_UP) || type.equals("UpBlock2D"))) {
             throw json.unsupported("up_block_types");
         }
-        String mid = json.text("mid_block_type", "UNetMidBlock2DCrossAttn");
+        String mid = json.isNull("mid_block_type") ? "" : json.text("mid_block_type", "UNetMidBlock2DCrossAttn");
         if (!mid.equals("UNetMidBlock2DCrossAttn") && !mid.equals("UNetMidBlock2D")) {
             throw json.unsupported("mid_block_type");
         }
@@ -105,19 +105,29 @@ public record UNet2DConditionConfig(
             upTransformerLayers = new ArrayList<>(transformerLayers);
             Collections.reverse(upTransformerLayers);
         }
+        List<Integer> channels = json.integers("block_out_channels", levels);
+        List<Integer> heads = json.has("attention_head_dim")
+                ? json.integers("attention_head_dim", levels)
+                : Collections.nCopies(levels, 8);
+        int groups = json.integer("norm_num_groups", 32);
+        json.checkDivides("norm_num_groups", groups, "block_out_channels", channels);
+        for (int level = 0; level < levels; level++) {
+            json.checkDivides(
+                    "attention_head_dim", heads.get(level), "block_out_channels", List.of(channels.get(level)));
+        }
         return new UNet2DConditionConfig(
                 json.integer("in_channels", 4),
                 json.integer("out_channels", 4),
-                json.integers("block_out_channels", levels),
+                channels,
                 down.stream().map(CROSS_DOWN::equals).toList(),
                 up.stream().map(CROSS_UP::equals).toList(),
                 mid.equals("UNetMidBlock2DCrossAttn"),
                 json.layersOfBlocks("layers_per_block", levels),
-                json.integers("attention_head_dim", levels),
+                heads,
                 transformerLayers,
                 upTransformerLayers,
                 json.flag("use_linear_projection", false),
-                json.integer("norm_num_groups", 32),
+                groups,
                 json.number("norm_eps", 1e-5),
                 json.integer("downsample_padding", 1),
                 json.flag("flip_sin_to_cos", true),

@@ -111,14 +111,15 @@ public final class UNet2DConditionModel {
     private Features midBlock(Graph graph, Features hidden, Conditioning conditioning) {
         int last = config.blockOutChannels().size() - 1;
         hidden = resnet(graph.scope("resnets.0"), hidden, hidden.channels(), conditioning);
-        if (config.midAttention()) {
-            hidden = transformer(
-                    graph.scope("attentions.0"),
-                    hidden,
-                    config.heads().get(last),
-                    config.transformerLayers().get(last),
-                    conditioning);
+        if (!config.midAttention()) {
+            return hidden; // diffusers' UNetMidBlock2D has one layer here
         }
+        hidden = transformer(
+                graph.scope("attentions.0"),
+                hidden,
+                config.heads().get(last),
+                config.transformerLayers().get(last),
+                conditioning);
         return resnet(graph.scope("resnets.1"), hidden, hidden.channels(), conditioning);
     }
 

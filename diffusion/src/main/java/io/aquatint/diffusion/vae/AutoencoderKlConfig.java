@@ -38,16 +38,23 @@ public record AutoencoderKlConfig(
         if (!json.texts("up_block_types").stream().allMatch("UpDecoderBlock2D"::equals)) {
             throw json.unsupported("up_block_types");
         }
+        List<Integer> channels = json.integers("block_out_channels", json.size("down_block_types"));
+        int groups = json.integer("norm_num_groups", 32);
+        json.checkDivides("norm_num_groups", groups, "block_out_channels", channels);
+        double scalingFactor = json.number("scaling_factor", 0.18215);
+        if (!(scalingFactor > 0)) {
+            throw json.unsupported("scaling_factor");
+        }
         return new AutoencoderKlConfig(
                 json.integer("in_channels", 3),
                 json.integer("out_channels", 3),
                 json.integer("latent_channels", 4),
-                json.integers("block_out_channels", json.size("down_block_types")),
+                channels,
                 json.layers("layers_per_block", 1),
-                json.integer("norm_num_groups", 32),
+                groups,
                 json.flag("mid_block_add_attention", true),
                 json.flag("use_quant_conv", true),
                 json.flag("use_post_quant_conv", true),
-                json.number("scaling_factor", 0.18215));
+                scalingFactor);
     }
 }

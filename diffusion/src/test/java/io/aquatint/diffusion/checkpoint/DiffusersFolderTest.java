@@ -108,6 +108,22 @@ class DiffusersFolderTest {
     }
 
     @Test
+    void anIndexNamesATensorOnceAndShardsThatAreThere() throws IOException {
+        Path model = folder("StableDiffusionPipeline", "{}");
+        Path index = model.resolve("unet/diffusion_pytorch_model.safetensors.index.json");
+        Files.writeString(index, "{\"weight_map\": {\"a\": \"1.safetensors\", \"a\": \"2.safetensors\"}}");
+        assertThatThrownBy(() -> ModelSource.open(model).weights("unet"))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageContaining(index.toString())
+                .hasMessageContaining("Duplicate field 'a'");
+
+        Files.writeString(index, "{\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"1.safetensors\"}}");
+        assertThatThrownBy(() -> ModelSource.open(model).weights("unet"))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessage(index + ": the shard 1.safetensors is missing");
+    }
+
+    @Test
     void legacyNamesOfAnAutoencodersAttentionComeUnderTodays() throws IOException {
         Path model = folder("StableDiffusionPipeline", "{}");
         Files.createDirectories(model.resolve("vae"));

@@ -87,6 +87,16 @@ class SafetensorsTest {
     }
 
     @Test
+    void whatIsThereAndNoFileIsNotReplacedByOne() throws IOException {
+        Path there = Files.createDirectory(folder.resolve("there"));
+
+        assertThatExceptionOfType(CheckpointException.class)
+                .isThrownBy(() -> SafetensorsWriter.write(there, Map.<String, TensorData>of(), Map.of()))
+                .withMessageContaining(there + " cannot be written");
+        assertThat(there).isEmptyDirectory();
+    }
+
+    @Test
     void aHeaderLongerThanTheFileIsRefusedWithoutReadingIt() throws IOException {
         for (long length : new long[] {-1, Long.MAX_VALUE, 100_000_001, 99_999_999}) {
             Path file = folder.resolve("long.safetensors");

@@ -8,6 +8,10 @@ import ai.djl.ndarray.BaseNDManager;
 import ai.djl.ndarray.NDManager;
 import io.aquatint.diffusion.adapter.LoraConfig;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.LoraFormats;
+import io.aquatint.diffusion.checkpoint.LoraPair;
+import io.aquatint.diffusion.checkpoint.LoraWeights;
+import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
 import io.aquatint.diffusion.checkpoint.SafetensorsFile;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.initializer.BaseModelInitializer;
@@ -305,7 +309,29 @@ class FineTuningTest {
         assertThatThrownBy(() -> FineTuning.resume(model, LORA, config(5, 1e-3), set, state))
                 .isInstanceOf(CheckpointException.class)
                 .hasMessageContaining("steps=4")
-                .hasMessageContaining("steps=5");
+                .hasMessageContaining("steps=5")
+                .hasMessageNotContaining("weightDecay");
+    }
+
+    @Test
+    void anAdapterOfOtherLayersIsNoStart() throws IOException {
+        Path previous = Files.createTempDirectory(folder, "narrow");
+        LoraWeights fits;
+        try (FineTuning training = FineTuning.start(model, LORA, config(1, 1e-3), TrainingSet.of(examples()))) {
+            training.write(previous, Map.of());
+            fits = LoraFormats.read(previous.resolve(LoraFormats.DIFFUSERS_NAME));
+        }
+        Map<String, LoraPair> pairs = new TreeMap<>(fits.modules());
+        String module = pairs.keySet().iterator().next();
+        pairs.put(module, LoraPair.linear(4, 3, 5, new float[12], new float[20], 4));
+        LoraFormats.writeDiffusers(
+                previous.resolve(LoraFormats.DIFFUSERS_NAME), LoraWeights.of(Component.UNET, pairs), Map.of());
+
+        assertThatThrownBy(
+                        () -> FineTuning.startFrom(model, LORA, config(1, 1e-3), TrainingSet.of(examples()), previous))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageContaining(previous.toString())
+                .hasMessageContaining(module + " is for a layer of 3 to 5");
     }
 
     @Test

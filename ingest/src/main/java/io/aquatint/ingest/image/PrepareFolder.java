@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -173,7 +174,15 @@ public final class PrepareFolder {
     private static String caption(Path file, Map<String, String> captions) throws IOException {
         String name = file.getFileName().toString();
         Path sidecar = file.resolveSibling(stem(name) + ".txt");
-        return Files.isRegularFile(sidecar) ? Files.readString(sidecar).strip() : captions.getOrDefault(name, "");
+        return Files.isRegularFile(sidecar) ? text(sidecar).strip() : captions.getOrDefault(name, "");
+    }
+
+    private static String text(Path file) throws IOException {
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException e) {
+            throw new IOException(file + " is no text in UTF-8", e);
+        }
     }
 
     private static Map<String, String> captions(Path in) throws IOException {
@@ -183,7 +192,7 @@ public final class PrepareFolder {
             return captions;
         }
         int number = 0;
-        for (String line : Files.readAllLines(file)) {
+        for (String line : text(file).lines().toList()) {
             number++;
             if (line.isBlank()) {
                 continue;
