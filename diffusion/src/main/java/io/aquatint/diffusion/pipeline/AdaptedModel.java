@@ -19,6 +19,7 @@ import java.util.TreeSet;
 /** A {@link StableDiffusion} with an {@link Adaptation} laid over it. Owns only what differs. */
 public final class AdaptedModel implements AutoCloseable {
     private final StableDiffusion model;
+    private final StableDiffusion.Use use;
     private final NDManager manager;
     private final Weights unetWeights;
     private final Recording unet;
@@ -27,6 +28,7 @@ public final class AdaptedModel implements AutoCloseable {
 
     private AdaptedModel(StableDiffusion model, NDManager manager, Adaptation adaptation) {
         this.model = model;
+        this.use = model.use();
         this.manager = manager;
         this.unet = new Recording(manager, this::unet);
         try {
@@ -156,6 +158,7 @@ public final class AdaptedModel implements AutoCloseable {
     public void close() {
         unet.close();
         manager.close();
+        use.close();
         tokenizers.forEach(ClipTokenizer::close);
     }
 }

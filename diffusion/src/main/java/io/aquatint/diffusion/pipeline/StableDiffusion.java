@@ -31,11 +31,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Stable Diffusion 1.x, 2.x or XL: tokenizers, text encoders, autoencoder and UNet. Text encoders and UNet compute in the precision
- * that is asked for, the autoencoder always in float32, for SDXL's overflows in float16. All that goes in and comes out is float32.
+ * that is asked for, the autoencoder on a GPU in bfloat16 where that is asked for, else in float32, for SDXL's overflows in float16.
+ * All that goes in and comes out is float32.
  * Owns their native memory; {@link #close} frees all of it. Not for several threads at once.
  */
 public final class StableDiffusion implements AutoCloseable {
     static final String UNET = "unet";
+    private static final String VAE = "vae";
 
     private final ModelSource source;
     private final Architecture architecture;
@@ -48,8 +50,9 @@ public final class StableDiffusion implements AutoCloseable {
     private final CompiledGraph vaeEncoder;
     private final CompiledGraph vaeDecoder;
     private final CompiledGraph unet;
-    private final Weights vaeWeights;
-    private final Weights unetWeights;
+    private final ResidentWeights vaeWeights;
+    private final ResidentWeights unetWeights;
+    private int users;
 
     /** The mean and the logarithm of the variance of latents, [b, latentChannels, h, w], not scaled. */
     public record Moments(NDArray mean, NDArray logvar) {}
@@ -65,23 +68,31 @@ public final class StableDiffusion implements AutoCloseable {
         boolean xl = architecture == Architecture.STABLE_DIFFUSION_XL;
         checkConditioning(xl);
         WeightCheck.verify(source); // before a network is compiled that a lying config makes endless
+        Precision vaePrecision = vaePrecision(precision, manager);
         try {
             ModelSource watched = new WatchedSource(source, progress);
             textEncoders.add(TextEncoder.load(manager, watched, "", xl, precision));
             if (xl) {
                 textEncoders.add(TextEncoder.load(manager, watched, "_2", true, precision));
             }
-            this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig));
-            this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig));
+            this.vaeEncoder = CompiledGraph.compile(manager, encoderGraph(vaeConfig, vaePrecision));
+            this.vaeDecoder = CompiledGraph.compile(manager, decoderGraph(vaeConfig, vaePrecision));
             this.unet = CompiledGraph.compile(manager, unetGraph(unetConfig, precision));
             Map<String, List<Long>> vaeShapes = new LinkedHashMap<>(vaeEncoder.weightShapes());
             vaeShapes.putAll(vaeDecoder.weightShapes());
-            this.vaeWeights = Weights.load(manager, watched.weights("vae"), vaeShapes, Set.of());
-            this.unetWeights = Weights.load(manager, watched.weights(UNET), unet.weightShapes(), Set.of(), precision);
+            this.vaeWeights = new ResidentWeights(
+                    () -> Weights.load(manager, watched.weights(VAE), vaeShapes, Set.of(), vaePrecision));
+            this.unetWeights = new ResidentWeights(() ->
+                    Weights.loadChannelsLast(manager, watched.weights(UNET), unet.weightShapes(), Set.of(), precision));
         } catch (RuntimeException e) {
             close();
             throw e;
         }
+    }
+
+    /** Processors are no faster in bfloat16, and float16 is too narrow for SDXL's autoencoder. */
+    private static Precision vaePrecision(Precision precision, NDManager manager) {
+        return precision == Precision.BF16 && manager.getDevice().isGpu() ? Precision.BF16 : Precision.FP32;
     }
 
     /** Loads a diffusers folder or a single file, in float32. */
@@ -138,16 +149,18 @@ public final class StableDiffusion implements AutoCloseable {
         }
     }
 
-    static Graph encoderGraph(AutoencoderKlConfig config) {
+    static Graph encoderGraph(AutoencoderKlConfig config, Precision precision) {
         Graph graph = new Graph();
-        AutoencoderKl.Moments moments = new AutoencoderKl(config).encode(graph, graph.input("image"));
-        graph.returns(moments.mean(), moments.logvar());
+        Value image = graph.to(graph.input("image"), precision);
+        AutoencoderKl.Moments moments = new AutoencoderKl(config).encode(graph, image);
+        graph.returns(graph.toFloat32(moments.mean()), graph.toFloat32(moments.logvar()));
         return graph;
     }
 
-    static Graph decoderGraph(AutoencoderKlConfig config) {
+    static Graph decoderGraph(AutoencoderKlConfig config, Precision precision) {
         Graph graph = new Graph();
-        graph.returns(new AutoencoderKl(config).decode(graph, graph.input("latent")));
+        Value latent = graph.to(graph.input("latent"), precision);
+        graph.returns(graph.toFloat32(new AutoencoderKl(config).decode(graph, latent)));
         return graph;
     }
 
@@ -202,7 +215,52 @@ public final class StableDiffusion implements AutoCloseable {
 
     /** The UNet's weights, which stay the model's. */
     public Weights unetWeights() {
-        return unetWeights;
+        return unetWeights.get();
+    }
+
+    /**
+     * Says that weights of this model are in use: none are let go before the result is closed.
+     *
+     * @see #keepOnly
+     */
+    public Use use() {
+        users++;
+        return new Use() {
+            private boolean closed;
+
+            @Override
+            public void close() {
+                users -= closed ? 0 : 1;
+                closed = true;
+            }
+        };
+    }
+
+    /** See {@link StableDiffusion#use}. */
+    public interface Use extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /**
+     * Frees the weights of all components that are not named, until they are next asked for; nothing happens while anything of the
+     * model is in {@link #use}.
+     *
+     * @param components by their folders in diffusers layout: {@code unet}, {@code text_encoder} and so on
+     */
+    public void keepOnly(Set<String> components) {
+        if (users > 0) {
+            return;
+        }
+        if (!components.contains(UNET)) {
+            unetWeights.letGo();
+        }
+        if (!components.contains(VAE)) {
+            vaeWeights.letGo();
+        }
+        textEncoders.stream()
+                .filter(encoder -> !components.contains(encoder.component()))
+                .forEach(TextEncoder::letGo);
     }
 
     /** The weights that the UNet has, and their shapes. */
@@ -240,13 +298,13 @@ public final class StableDiffusion implements AutoCloseable {
 
     /** Pictures [b, 3, H, W] in -1 to 1 to latents of H / factor x W / factor. */
     public Moments encodeImages(NDManager outputs, NDArray images) {
-        NDList moments = vaeEncoder.run(outputs, vaeWeights, images);
+        NDList moments = vaeEncoder.run(outputs, vaeWeights.get(), images);
         return new Moments(moments.get(0), moments.get(1));
     }
 
     /** Latents that are not scaled, [b, latentChannels, h, w], to pictures [b, 3, H, W] of about -1 to 1. */
     public NDArray decodeLatents(NDManager outputs, NDArray latents) {
-        return vaeDecoder.run(outputs, vaeWeights, latents).get(0);
+        return vaeDecoder.run(outputs, vaeWeights.get(), latents).get(0);
     }
 
     /** What the UNet takes for a prediction, in the order of its graph. */
@@ -279,7 +337,7 @@ public final class StableDiffusion implements AutoCloseable {
     /** A whole network in place of the base's. */
     Weights load(NDManager owner, String component, TensorSource weights) {
         if (component.equals(UNET)) {
-            return Weights.load(owner, weights, unet.weightShapes(), Set.of(), precision);
+            return Weights.loadChannelsLast(owner, weights, unet.weightShapes(), Set.of(), precision);
         }
         return textEncoders.stream()
                 .filter(encoder -> encoder.component().equals(component))

@@ -28,7 +28,7 @@ public final class TextEncoder {
     private final boolean penultimate;
     private final ClipTokenizer tokenizer;
     private final CompiledGraph graph;
-    private final Weights weights;
+    private final ResidentWeights weights;
 
     private TextEncoder(
             String component,
@@ -36,7 +36,7 @@ public final class TextEncoder {
             boolean penultimate,
             ClipTokenizer tokenizer,
             CompiledGraph graph,
-            Weights weights) {
+            ResidentWeights weights) {
         this.component = component;
         this.config = config;
         this.penultimate = penultimate;
@@ -57,7 +57,8 @@ public final class TextEncoder {
         ClipTextConfig config = ClipTextConfig.from(source.config(component));
         CompiledGraph graph = CompiledGraph.compile(manager, graph(config, penultimate));
         ClipTokenizer tokenizer = ClipTokenizer.load(source.tokenizerFolder("tokenizer" + suffix));
-        Weights weights = Weights.load(manager, source.weights(component), graph.weightShapes(), UNUSED, precision);
+        ResidentWeights weights = new ResidentWeights(
+                () -> Weights.load(manager, source.weights(component), graph.weightShapes(), UNUSED, precision));
         return new TextEncoder(component, config, penultimate, tokenizer, graph, weights);
     }
 
@@ -103,7 +104,12 @@ public final class TextEncoder {
 
     /** The weights, which stay the model's. */
     public Weights weights() {
-        return weights;
+        return weights.get();
+    }
+
+    /** Frees the weights until they are next asked for. */
+    void letGo() {
+        weights.letGo();
     }
 
     /** The weights that the network has, and their shapes. */
@@ -113,12 +119,14 @@ public final class TextEncoder {
 
     /** Other weights of the same network. */
     Weights load(NDManager owner, TensorSource source) {
-        return Weights.load(owner, source, graph.weightShapes(), UNUSED, weights.precision());
+        return Weights.load(
+                owner, source, graph.weightShapes(), UNUSED, weights().precision());
     }
 
     /** The same network with other weights and another tokenizer, which stay the caller's. */
     TextEncoder with(Weights otherWeights, ClipTokenizer otherTokenizer) {
-        return new TextEncoder(component, config, penultimate, otherTokenizer, graph, otherWeights);
+        return new TextEncoder(
+                component, config, penultimate, otherTokenizer, graph, new ResidentWeights(() -> otherWeights));
     }
 
     /**
@@ -131,7 +139,7 @@ public final class TextEncoder {
                 .flatMapToLong(prompt -> Arrays.stream(tokenizer.encode(prompt)))
                 .toArray();
         try (NDArray input = outputs.create(ids, new Shape(prompts.size(), tokenizer.maxLength()))) {
-            NDList results = graph.run(outputs, weights, input);
+            NDList results = graph.run(outputs, weights(), input);
             return new PromptEmbedding(results.get(0), results.get(1));
         }
     }

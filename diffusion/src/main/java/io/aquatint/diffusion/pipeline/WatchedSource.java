@@ -33,8 +33,10 @@ final class WatchedSource implements ModelSource {
                     .mapToLong(WatchedSource::bytes)
                     .sum();
         }
-        read += bytes(tensor);
-        progress.read(read, total);
+        if (read < total) { // weights that are loaded again later are nothing to wait for
+            read += bytes(tensor);
+            progress.read(read, total);
+        }
     }
 
     private static long bytes(TensorInfo tensor) {

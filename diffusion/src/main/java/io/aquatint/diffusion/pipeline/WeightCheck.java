@@ -31,9 +31,9 @@ public final class WeightCheck {
                 StableDiffusion.unetGraph(UNet2DConditionConfig.from(model.config("unet")), Precision.FP32)
                         .weightShapes());
         AutoencoderKlConfig vae = AutoencoderKlConfig.from(model.config("vae"));
-        Map<String, List<Long>> shapes =
-                new LinkedHashMap<>(StableDiffusion.encoderGraph(vae).weightShapes());
-        shapes.putAll(StableDiffusion.decoderGraph(vae).weightShapes());
+        Map<String, List<Long>> shapes = new LinkedHashMap<>(
+                StableDiffusion.encoderGraph(vae, Precision.FP32).weightShapes());
+        shapes.putAll(StableDiffusion.decoderGraph(vae, Precision.FP32).weightShapes());
         verify(model, "vae", shapes);
         for (String encoder : large ? List.of("text_encoder", "text_encoder_2") : List.of("text_encoder")) {
             ClipTextConfig config = ClipTextConfig.from(model.config(encoder));

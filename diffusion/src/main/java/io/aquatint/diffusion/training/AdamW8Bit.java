@@ -11,7 +11,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
-import java.util.stream.Collectors;
 import java.util.stream.DoubleStream;
 
 /**
@@ -46,6 +45,25 @@ final class AdamW8Bit implements OptimizerRule {
         return state;
     }
 
+    @Override
+    public Map<String, NDArray> constants(NDManager owner) {
+        Map<String, NDArray> constants = new LinkedHashMap<>();
+        for (Moment moment : Moment.values()) {
+            double[] levels = levels(moment.signed);
+            float[] rounded = new float[levels.length];
+            float[] borders = new float[levels.length - 1];
+            for (int i = 0; i < levels.length; i++) {
+                rounded[i] = (float) levels[i];
+                if (i > 0) {
+                    borders[i - 1] = (float) ((levels[i - 1] + levels[i]) / 2);
+                }
+            }
+            constants.put(moment.levels(), owner.create(rounded));
+            constants.put(moment.borders(), owner.create(borders));
+        }
+        return constants;
+    }
+
     /** The two running means: of the gradient, which has a sign, and of its square, which has none. */
     private enum Moment {
         AVERAGE("exp_avg", true),
@@ -65,6 +83,15 @@ final class AdamW8Bit implements OptimizerRule {
 
         String scales() {
             return name + "_scales";
+        }
+
+        String levels() {
+            return name + "_levels";
+        }
+
+        /** What lies in the middle of two levels. */
+        String borders() {
+            return name + "_borders";
         }
     }
 
@@ -97,8 +124,8 @@ final class AdamW8Bit implements OptimizerRule {
             Value step,
             Value rate,
             Value finite) {
-        Codes averages = new Codes(graph, Moment.AVERAGE, config.beta1(), state, parameters);
-        Codes squares = new Codes(graph, Moment.SQUARE, config.beta2(), state, parameters);
+        Codes averages = new Codes(Moment.AVERAGE, config.beta1(), state);
+        Codes squares = new Codes(Moment.SQUARE, config.beta2(), state);
         Value correction1 = graph.op("torch.rsub(torch.pow(%s, %s), 1.0)", config.beta1(), step);
         Value correction2 = graph.op("torch.sqrt(torch.rsub(torch.pow(%s, %s), 1.0))", config.beta2(), step);
         Value keep = graph.op("torch.rsub(torch.mul(%s, %s), 1.0)", rate, config.weightDecay());
@@ -132,15 +159,12 @@ final class AdamW8Bit implements OptimizerRule {
         private final Value levels;
         private final Value borders;
 
-        Codes(Graph graph, Moment moment, double beta, Function<String, Value> state, Value like) {
-            double[] numbers = levels(moment.signed);
-            double[] middles = new double[numbers.length - 1];
-            Arrays.setAll(middles, i -> (numbers[i] + numbers[i + 1]) / 2);
+        Codes(Moment moment, double beta, Function<String, Value> state) {
             this.beta = beta;
             this.codes = state.apply(moment.codes());
             this.scales = state.apply(moment.scales());
-            this.levels = constant(graph, numbers, like);
-            this.borders = constant(graph, middles, like);
+            this.levels = state.apply(moment.levels());
+            this.borders = state.apply(moment.borders());
         }
 
         /** The new running mean of a piece in float32, after it has been written back in eight bits. */
@@ -160,14 +184,5 @@ final class AdamW8Bit implements OptimizerRule {
             graph.op("torch.copy_(%s, torch.where(%s, %s, %s))", factors, skip, factors, largest);
             return graph.flatten(next, 0, 1);
         }
-    }
-
-    private static Value constant(Graph graph, double[] numbers, Value like) {
-        String list = Arrays.stream(numbers).mapToObj(AdamW8Bit::literal).collect(Collectors.joining(", ", "[", "]"));
-        return graph.op("torch.to(torch.tensor(%s), %s)", list, like);
-    }
-
-    private static String literal(double number) {
-        return Double.toString(number).replace('E', 'e');
     }
 }

@@ -42,16 +42,11 @@ public final class FineTuning implements AutoCloseable {
         this.learningRates = config.schedule();
         this.trainable = Trainable.of(model, method, config.seed());
         try {
+            this.data = new TrainingData(model, trainable, config, set); // before what only this needs is let go
             this.training =
                     TrainingStep.of(model, trainable, config.optimizer(), previous, !config.gradientCheckpointing());
         } catch (RuntimeException e) {
             trainable.close();
-            throw e;
-        }
-        try {
-            this.data = new TrainingData(model, trainable, config, set);
-        } catch (RuntimeException e) {
-            close();
             throw e;
         }
     }

@@ -22,13 +22,18 @@ interface OptimizerRule {
     /** What it remembers of each parameter before the first step. */
     Map<String, NDArray> initialState(NDManager owner, long size);
 
+    /** Arrays that it reads and never changes, beside its state; made once, for a step that is recorded cannot make any. */
+    default Map<String, NDArray> constants(NDManager owner) {
+        return Map.of();
+    }
+
     /**
      * Writes the update.
      *
      * @param parameters float32, [size], changed in place
      * @param gradient [size], of any floating-point type
      * @param factor what it is to be multiplied by
-     * @param state the arrays of {@link #initialState} by their names, changed in place
+     * @param state the arrays of {@link #initialState}, changed in place, and of {@link #constants}, by their names
      * @param step the number of this update, from 1, float32
      * @param rate the learning rate, float32
      * @param finite 1 if the gradient is finite; if 0 nothing may change

@@ -26,6 +26,7 @@ final class OptimizerUpdate implements AutoCloseable {
     private final CompiledGraph update;
     private final Weights none;
     private final Map<String, NDArray> state = new LinkedHashMap<>();
+    private final Map<String, NDArray> constants;
     private final @Nullable Double averageDecay;
 
     /**
@@ -43,6 +44,7 @@ final class OptimizerUpdate implements AutoCloseable {
                 };
         state.put("step", manager.zeros(new Shape(1)));
         state.putAll(rule.initialState(manager, parameters.size()));
+        this.constants = rule.constants(manager);
         if (averageDecay != null) {
             NDArray average = parameters.duplicate();
             average.attach(manager);
@@ -60,6 +62,7 @@ final class OptimizerUpdate implements AutoCloseable {
         Value follow = graph.input("follow");
         Map<String, Value> states = new LinkedHashMap<>();
         state.keySet().forEach(name -> states.put(name, graph.input(name)));
+        constants.keySet().forEach(name -> states.put(name, graph.input(name)));
         Value norm = graph.mul(graph.op("torch.linalg_vector_norm(%s, 2, None, False, dtype=6)", gradient), unscale);
         Value factor = unscale;
         if (Double.isFinite(config.maxGradientNorm())) {
@@ -113,6 +116,7 @@ final class OptimizerUpdate implements AutoCloseable {
         List<NDArray> inputs = new ArrayList<>(List.of(parameters, gradient));
         inputs.addAll(List.of(numbers));
         inputs.addAll(state.values());
+        inputs.addAll(constants.values());
         return update.run(outputs, none, inputs.toArray(NDArray[]::new)).get(0);
     }
 

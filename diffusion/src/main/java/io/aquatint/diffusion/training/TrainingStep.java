@@ -19,8 +19,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +34,7 @@ public final class TrainingStep implements AutoCloseable {
     /** Inputs of an update: what undoes the loss scale, the learning rate, and how far the average follows. */
     private static final int NUMBERS = 3;
 
+    private final StableDiffusion.Use use;
     private final NDManager manager;
     private final Weights weights;
     private final FlatTensors parameters;
@@ -76,8 +79,6 @@ public final class TrainingStep implements AutoCloseable {
             boolean keepActivations) {
         NDManager manager = model.manager().newSubManager();
         try {
-            FlatTensors parameters = FlatTensors.zeros(manager, trainable.layout());
-            trainable.initialize(parameters, previous);
             List<TextEncoder> trainedTextEncoders = trainable.changesText() ? model.textEncoders() : List.of();
             Graph graph = LossGraph.of(
                     model.unetConfig(),
@@ -86,10 +87,21 @@ public final class TrainingStep implements AutoCloseable {
                     trainable::rule,
                     model.precision(),
                     keepActivations);
+            Set<String> components = graph.weightNames().stream()
+                    .map(name -> name.substring(0, name.indexOf('.')))
+                    .collect(Collectors.toSet());
+            model.keepOnly(components); // what is trained as a whole is not among them: its parameters take its room
+            FlatTensors parameters = FlatTensors.zeros(manager, trainable.layout());
+            trainable.initialize(parameters, previous);
             Map<String, Weights> weights = new LinkedHashMap<>();
-            weights.put("unet", model.unetWeights());
-            trainedTextEncoders.forEach(encoder -> weights.put(encoder.component(), encoder.weights()));
+            if (components.contains("unet")) {
+                weights.put("unet", model.unetWeights());
+            }
+            trainedTextEncoders.stream()
+                    .filter(encoder -> components.contains(encoder.component()))
+                    .forEach(encoder -> weights.put(encoder.component(), encoder.weights()));
             return new TrainingStep(
+                    model.use(),
                     manager,
                     graph,
                     Weights.joined(manager, weights),
@@ -119,6 +131,19 @@ public final class TrainingStep implements AutoCloseable {
             OptimizerConfig config,
             Precision precision,
             @Nullable Double averageDecay) {
+        this(() -> {}, manager, graph, weights, parameters, config, precision, averageDecay);
+    }
+
+    private TrainingStep(
+            StableDiffusion.Use use,
+            NDManager manager,
+            Graph graph,
+            Weights weights,
+            FlatTensors parameters,
+            OptimizerConfig config,
+            Precision precision,
+            @Nullable Double averageDecay) {
+        this.use = use;
         this.manager = manager;
         this.weights = weights;
         this.parameters = parameters;
@@ -285,5 +310,6 @@ public final class TrainingStep implements AutoCloseable {
         part.close();
         end.close();
         manager.close();
+        use.close();
     }
 }

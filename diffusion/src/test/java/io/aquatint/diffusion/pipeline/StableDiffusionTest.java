@@ -67,6 +67,35 @@ class StableDiffusionTest {
     }
 
     @Test
+    void weightsThatWereLetGoComeBackWhenTheyAreNeeded() {
+        SafetensorsFile file = SafetensorsFile.open(Golden.path("sd15/cases/vae.safetensors"));
+        Weights before = model.unetWeights();
+        Weights textBefore = model.textEncoders().get(0).weights();
+
+        model.keepOnly(Set.of("unet"));
+
+        assertThat(model.unetWeights()).isSameAs(before);
+        assertThat(model.textEncoders().get(0).weights()).isNotSameAs(textBefore);
+        try (NDManager scope = model.manager().newSubManager()) {
+            NDArray decoded = model.decodeLatents(scope, Weights.toDevice(scope, file.read("latent")));
+            assertClose("vae decoded", decoded, file, "decoded", 1e-4);
+        }
+    }
+
+    @Test
+    void nothingIsLetGoThatAnotherStillUses() {
+        Weights before = model.unetWeights();
+        try (AdaptedModel adapted = model.adapted(List.of())) {
+            model.keepOnly(Set.of());
+            assertThat(model.unetWeights()).isSameAs(before);
+            assertThat(adapted.unetWeights().get("conv_in.weight").toFloatArray())
+                    .isEqualTo(before.get("conv_in.weight").toFloatArray());
+        }
+        model.keepOnly(Set.of());
+        assertThat(model.unetWeights()).isNotSameAs(before);
+    }
+
+    @Test
     void theUnetIsAsDiffusersSays() {
         SafetensorsFile file = SafetensorsFile.open(Golden.path("sd15/cases/unet.safetensors"));
         try (NDManager scope = model.manager().newSubManager()) {

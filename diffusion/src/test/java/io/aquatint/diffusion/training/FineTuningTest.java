@@ -264,6 +264,7 @@ class FineTuningTest {
 
     private static void assertFlat(TrainingMethod method, TrainingConfig config, int steps)
             throws ReflectiveOperationException {
+        FineTuning.start(model, method, config, TrainingSet.of(examples())).close(); // lets go what it does not need
         int withoutTraining = liveArrays();
         try (FineTuning training = FineTuning.start(model, method, config, TrainingSet.of(examples()))) {
             training.step();
