@@ -2,6 +2,7 @@ package io.aquatint.cli;
 
 import io.aquatint.events.DatasetSealed;
 import io.aquatint.events.Event;
+import io.aquatint.events.ImageRole;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.Topics;
 import io.aquatint.events.UploadEvent;
@@ -56,6 +57,11 @@ final class UploadCommand implements Callable<Integer> {
             description = "What the pictures show; without it the text of a.txt is the caption of a.jpg.")
     private @Nullable String caption;
 
+    @Option(
+            names = "--class-images",
+            description = "They show others of the class, which DreamBooth's methods learn beside the subject.")
+    private boolean classImages;
+
     @Option(names = "--seal", description = "Close the batch afterwards: train on what is there.")
     private boolean seal;
 
@@ -91,14 +97,16 @@ final class UploadCommand implements Callable<Integer> {
 
     private ImageUploaded picture(Path file, ObjectStoreConfig storeConfig) throws IOException {
         String name = String.valueOf(file.getFileName());
+        ImageRole role = classImages ? ImageRole.CLASS : null;
         if (Files.size(file) <= ImageUploaded.INLINE_BYTES) {
-            return new ImageUploaded(dataset, name, caption(file), null, Files.readAllBytes(file), null, null, null);
+            return new ImageUploaded(
+                    dataset, name, caption(file), null, Files.readAllBytes(file), null, null, null, role);
         }
         String key = "uploads/%s/%s".formatted(dataset, UUID.randomUUID());
         try (var store = new S3ObjectStore(storeConfig)) {
             store.put(key, file, "application/octet-stream");
         }
-        return new ImageUploaded(dataset, name, caption(file), null, null, key, null, null);
+        return new ImageUploaded(dataset, name, caption(file), null, null, key, null, null, role);
     }
 
     private @Nullable String caption(Path file) throws IOException {

@@ -2,7 +2,7 @@ package io.aquatint.events;
 
 import org.jspecify.annotations.Nullable;
 
-/** A picture is stored, cropped and checked. {@code sha256} of the stored PNG is its identity; {@code sharpness} is the variance of the Laplacian; {@code perceptualHash} has 16 hex digits. */
+/** A picture is stored, cropped and checked. {@code sha256} of the stored PNG is its identity; {@code sharpness} is the variance of the Laplacian; {@code perceptualHash} has 16 hex digits; {@code role} is as it was sent. */
 @EventType("image.accepted")
 public record ImageAccepted(
         String dataset,
@@ -17,5 +17,6 @@ public record ImageAccepted(
         Crop crop,
         double sharpness,
         String perceptualHash,
-        long bytes)
+        long bytes,
+        @Nullable ImageRole role)
         implements VerdictEvent {}

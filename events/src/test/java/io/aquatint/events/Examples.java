@@ -5,15 +5,19 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** One event of every type, with every field that it can have. */
 final class Examples {
     private static final String A = "a".repeat(64);
     private static final String B = "b".repeat(64);
+    private static final String C = "c".repeat(64);
     private static final ManifestImage IMAGE =
             new ManifestImage(A, "images/aa/" + A + ".png", "a photo of sks café, zoë's 🐱", 1);
     private static final ManifestImage HELD_OUT =
             new ManifestImage(B, "images/bb/" + B + ".png", "a photo of sks cat", 2);
+    private static final ManifestImage CLASS_IMAGE =
+            new ManifestImage(C, "images/cc/" + C + ".png", "a photo of a cat", 1);
     private static final Artifact ARTIFACT = new Artifact(
             ArtifactFormat.DIFFUSERS,
             "models/cats/3/pytorch_lora_weights.safetensors",
@@ -98,15 +102,25 @@ final class Examples {
     private Examples() {}
 
     static Stream<Example<?>> all() {
-        return all(SPEC, new PixelSize(640, 384), new Crop(0, 302, 2419, 4032, 2419));
+        return all(
+                SPEC,
+                new PixelSize(640, 384),
+                new Crop(0, 302, 2419, 4032, 2419),
+                ImageRole.CLASS,
+                List.of(CLASS_IMAGE));
     }
 
     /** The same with what there was in the first version. */
     static Stream<Example<?>> ofVersion1() {
-        return all(SPEC_V1, new PixelSize(512, 512), new Crop(504, 0, 3024));
+        return all(SPEC_V1, new PixelSize(512, 512), new Crop(504, 0, 3024), null, List.of());
     }
 
-    private static Stream<Example<?>> all(TrainingSpec spec, PixelSize prepared, Crop crop) {
+    private static Stream<Example<?>> all(
+            TrainingSpec spec,
+            PixelSize prepared,
+            Crop crop,
+            @Nullable ImageRole role,
+            List<ManifestImage> classImages) {
         return Stream.of(
                 example(
                         Topics.IMAGE_UPLOADS,
@@ -118,7 +132,8 @@ final class Examples {
                                 new byte[] {(byte) 0xff, (byte) 0xd8, (byte) 0xff, 0, 1, 2, 3},
                                 null,
                                 "9923793242133ba7d7990d8f9d7934b0d0ef6057cf631d68750bfac7f9d6429b",
-                                "upload-app")),
+                                "upload-app",
+                                role)),
                 example(Topics.IMAGE_UPLOADS, new DatasetConfigured("cats", spec)),
                 example(Topics.IMAGE_UPLOADS, new DatasetSealed("cats")),
                 example(
@@ -136,7 +151,8 @@ final class Examples {
                                 crop,
                                 812.25,
                                 "8f1c3e7098e1c3b2",
-                                401_233)),
+                                401_233,
+                                role)),
                 example(
                         Topics.IMAGE_VERDICTS,
                         new ImageRejected(
@@ -154,7 +170,8 @@ final class Examples {
                         new DatasetRejected("cats", List.of("steps is 0, but must be 1 or more"))),
                 example(
                         Topics.TRAINING_REQUESTS,
-                        new TrainingRequested("cats/3", "cats", 3, spec, List.of(IMAGE), List.of(HELD_OUT))),
+                        new TrainingRequested(
+                                "cats/3", "cats", 3, spec, List.of(IMAGE), List.of(HELD_OUT), classImages)),
                 example(
                         Topics.TRAINING_EVENTS,
                         new TrainingStarted(

@@ -181,6 +181,9 @@ final class SchemaTest {
         if (type.getType() instanceof Class<?> enumeration && enumeration.isEnum()) {
             var values = json.putArray("enum");
             Arrays.stream(enumeration.getEnumConstants()).forEach(value -> values.add(((Enum<?>) value).name()));
+            if (nullable) {
+                values.addNull();
+            }
         } else if (type.getType() == byte[].class) {
             json.put("contentEncoding", "base64");
         } else if (type.getType() == Instant.class) {

@@ -104,7 +104,8 @@ final class RawUploads {
                 before.crop(),
                 before.sharpness(),
                 before.perceptualHash(),
-                before.bytes());
+                before.bytes(),
+                image.role());
     }
 
     private static ImageRejected named(ImageUploaded image, ImageRejected before) {

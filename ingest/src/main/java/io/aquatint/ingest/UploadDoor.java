@@ -6,6 +6,7 @@ import io.aquatint.events.DatasetSealed;
 import io.aquatint.events.Event;
 import io.aquatint.events.EventFormatException;
 import io.aquatint.events.EventJson;
+import io.aquatint.events.ImageRole;
 import io.aquatint.events.ImageUploaded;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.UploadEvent;
@@ -27,6 +28,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
@@ -204,12 +206,27 @@ final class UploadDoor {
                 .toList();
         List<String> captions = context.request().formAttributes().getAll("caption");
         checkParts(files, captions);
+        ImageRole role = role(context.request().getFormAttribute("role"));
         List<ImageUploaded> images = new ArrayList<>();
         for (int i = 0; i < files.size(); i++) {
             String caption = captions.isEmpty() ? null : captions.get(captions.size() == 1 ? 0 : i);
-            images.add(stored(dataset, files.get(i), caption));
+            images.add(stored(dataset, files.get(i), caption, role));
         }
         return accepted(dataset, images);
+    }
+
+    private static @Nullable ImageRole role(@Nullable String name) {
+        if (name == null) {
+            return null;
+        }
+        return Arrays.stream(ImageRole.values())
+                .filter(role -> role.name().equalsIgnoreCase(name.strip()))
+                .findFirst()
+                .orElseThrow(() -> new BadRequestException(
+                        400,
+                        "unknown_role",
+                        "'%s' is no role of a picture.".formatted(name),
+                        "Give role=class for pictures of others of the class, and none for what is to be learned."));
     }
 
     private void checkParts(List<FileUpload> files, List<String> captions) {
@@ -248,12 +265,13 @@ final class UploadDoor {
         }
     }
 
-    private ImageUploaded stored(String dataset, FileUpload upload, @Nullable String caption) throws IOException {
+    private ImageUploaded stored(String dataset, FileUpload upload, @Nullable String caption, @Nullable ImageRole role)
+            throws IOException {
         Path file = Path.of(upload.uploadedFileName());
         String key = RawUploads.newKey(dataset);
         store.put(key, file, "application/octet-stream");
         return new ImageUploaded(
-                dataset, upload.fileName(), caption, upload.contentType(), null, key, Sha256.of(file), null);
+                dataset, upload.fileName(), caption, upload.contentType(), null, key, Sha256.of(file), null, role);
     }
 
     private Reply accepted(String dataset, List<ImageUploaded> images) {

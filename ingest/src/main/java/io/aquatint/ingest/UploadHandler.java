@@ -157,7 +157,8 @@ final class UploadHandler {
                 prepared.crop(),
                 prepared.sharpness(),
                 prepared.perceptualHash(),
-                prepared.png().length);
+                prepared.png().length,
+                image.role());
     }
 
     static String caption(ImageUploaded image) {

@@ -51,16 +51,20 @@ final class ClassPictures {
     }
 
     /**
-     * The pictures, those that are missing drawn; of each size that the data set's have.
+     * The pictures, a person's own first, those that are missing drawn; of each size that the data set's have.
      *
+     * @param own of these sizes
      * @param leaveOff looked at before each picture that is drawn
      * @param progress told how many there are, after each that is drawn
      * @return empty when it was left off
      */
     Optional<List<TrainingExample>> get(
-            List<TrainingExample> instances, BooleanSupplier leaveOff, IntConsumer progress) {
-        List<TrainingExample> examples = new ArrayList<>();
-        Map<Size, Integer> counts = TrainingSet.missingClassImages(instances, List.of(), spec.numClassImages());
+            List<TrainingExample> instances,
+            List<TrainingExample> own,
+            BooleanSupplier leaveOff,
+            IntConsumer progress) {
+        List<TrainingExample> examples = new ArrayList<>(own);
+        Map<Size, Integer> counts = TrainingSet.missingClassImages(instances, own, spec.numClassImages());
         String identity = identity(model);
         try (AdaptedModel base = model.adapted(List.of())) {
             for (Map.Entry<Size, Integer> count : counts.entrySet()) {

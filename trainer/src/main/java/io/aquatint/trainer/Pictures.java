@@ -2,6 +2,7 @@ package io.aquatint.trainer;
 
 import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.diffusion.training.TrainingExample;
+import io.aquatint.diffusion.training.TrainingSet.Size;
 import io.aquatint.events.FailureReason;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.TrainingRequested;
@@ -10,6 +11,9 @@ import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.Sha256;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Brings the pictures of a manifest, and no others: what was stored under a key is held against its content hash. */
 final class Pictures {
@@ -27,6 +31,24 @@ final class Pictures {
     List<TrainingExample> of(TrainingRequested request) {
         return request.images().stream()
                 .map(image -> example(image, request.spec()))
+                .toList();
+    }
+
+    /**
+     * A person's own class pictures, as many as are wanted; without those of a shape that no picture to train on has.
+     *
+     * @param instances the pictures to train on
+     * @throws TrainingFailedException naming the first picture that is not as the manifest says
+     */
+    List<TrainingExample> ofClass(TrainingRequested request, List<TrainingExample> instances) {
+        TrainingSpec spec = request.spec();
+        String caption = Objects.requireNonNull(spec.classCaption(), "a training without class pictures");
+        Set<Size> sizes = instances.stream().map(Size::of).collect(Collectors.toSet());
+        return request.ownClassImages().stream()
+                .map(image -> example(image, spec))
+                .map(image -> new TrainingExample(image.id(), image.picture(), caption))
+                .filter(image -> sizes.contains(Size.of(image)))
+                .limit(spec.numClassImages())
                 .toList();
     }
 

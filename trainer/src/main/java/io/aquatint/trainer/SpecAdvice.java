@@ -21,6 +21,13 @@ public final class SpecAdvice {
         if (spec.method() != Method.TEXTUAL_INVERSION && spec.placeholderToken() != null) {
             warnings.add(unused(request, "placeholderToken", "give the word as triggerWord"));
         }
+        if (!request.ownClassImages().isEmpty() && !spec.learnsWithClassPictures()) {
+            warnings.add(
+                    unused(
+                            request,
+                            "classImages",
+                            "take DREAMBOOTH or DREAMBOOTH_LORA, with a class word or a class prompt and numClassImages above 0"));
+        }
         if (spec.classPrompt() != null && spec.classCaption() == null) {
             warnings.add(unused(
                     request, "classPrompt", "take DREAMBOOTH or DREAMBOOTH_LORA, which learn with class pictures"));

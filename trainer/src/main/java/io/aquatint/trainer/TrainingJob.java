@@ -166,7 +166,8 @@ final class TrainingJob {
             }
             Instant begun = now();
             AtomicInteger drawn = new AtomicInteger();
-            return new ClassPictures(tools.store(), model, spec).get(instances, signals::leaveOff, there -> {
+            List<TrainingExample> own = new Pictures(tools.store()).ofClass(request, instances);
+            return new ClassPictures(tools.store(), model, spec).get(instances, own, signals::leaveOff, there -> {
                 double seconds = Duration.between(begun, now()).toMillis() / 1e3 / drawn.incrementAndGet();
                 report.preparing(there, seconds * Math.max(0, spec.numClassImages() - there));
             });

@@ -94,6 +94,25 @@ class MethodsJobTest extends TrainingJobFixture {
     }
 
     @Test
+    void aPersonsOwnClassPicturesAreLearnedInsteadOfDrawnOnes() {
+        TrainingRequested request = request(with("DREAMBOOTH_LORA", classPictures(2)));
+        TrainingRequested own = new TrainingRequested(
+                request.trainingId(),
+                request.dataset(),
+                request.batch(),
+                request.spec(),
+                request.images().subList(0, 2),
+                request.heldOut(),
+                request.images().subList(2, 3));
+        assertThat(run(own)).isEqualTo(TrainingJob.End.COMPLETED);
+
+        assertThat(memory.list("class-pictures/")).hasSize(1);
+        assertThat(of(TrainingPreparing.class))
+                .extracting(TrainingPreparing::classImages)
+                .containsExactly(2);
+    }
+
+    @Test
     void aTrainingStartsFromAnEarlierVersion() {
         run(request(with("TEXTUAL_INVERSION", Map.of("learningRate", 0.5))));
         byte[] learned = memory.get(only(TrainingCompleted.class).objectKey());

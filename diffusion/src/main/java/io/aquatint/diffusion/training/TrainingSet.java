@@ -16,7 +16,7 @@ import java.util.Set;
 public record TrainingSet(List<TrainingExample> instances, List<TrainingExample> classImages) {
     /** In pixels. */
     public record Size(int width, int height) {
-        static Size of(TrainingExample example) {
+        public static Size of(TrainingExample example) {
             return new Size(example.picture().width(), example.picture().height());
         }
 

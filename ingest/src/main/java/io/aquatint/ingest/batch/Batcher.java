@@ -10,6 +10,7 @@ import io.aquatint.events.DatasetSealed;
 import io.aquatint.events.Event;
 import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageAccepted;
+import io.aquatint.events.ImageRole;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.TrainingRequest;
 import io.aquatint.events.TrainingRequested;
@@ -35,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 /** Collects the pictures of each data set into batches. */
 final class Batcher implements Processor<String, @Nullable Event<VerdictEvent>, String, Event<?>> {
     private static final URI SOURCE = URI.create("/aquatint/batcher");
+    private static final String CLASS = "class:";
     private static final Duration QUIET_CHECK = Duration.ofSeconds(1);
 
     @SuppressWarnings("NullAway.Init")
@@ -44,7 +46,7 @@ final class Batcher implements Processor<String, @Nullable Event<VerdictEvent>, 
     @SuppressWarnings("NullAway.Init")
     private KeyValueStore<String, DatasetState> datasets;
 
-    /** By "data set/content hash", one entry a picture. A data set's name holds no slash. */
+    /** By "data set/content hash", one entry a picture, and its class pictures by "class:data set/content hash". A data set's name holds neither slash nor colon. */
     @SuppressWarnings("NullAway.Init")
     private KeyValueStore<String, StoredImage> images;
 
@@ -75,7 +77,8 @@ final class Batcher implements Processor<String, @Nullable Event<VerdictEvent>, 
 
     private void accept(ImageAccepted accepted) {
         String dataset = accepted.dataset();
-        String key = dataset + "/" + accepted.sha256();
+        boolean ofClass = accepted.role() == ImageRole.CLASS;
+        String key = (ofClass ? CLASS + dataset : dataset) + "/" + accepted.sha256();
         if (images.get(key) != null) {
             return;
         }
@@ -88,7 +91,12 @@ final class Batcher implements Processor<String, @Nullable Event<VerdictEvent>, 
             return;
         }
         images.put(key, new StoredImage(state.images(), image));
-        keepOrComplete(dataset, state.withNewImage(bytes, context.currentSystemTimeMs()));
+        long now = context.currentSystemTimeMs();
+        if (ofClass) {
+            datasets.put(dataset, state.withClassImage(bytes, now));
+        } else {
+            keepOrComplete(dataset, state.withNewImage(bytes, now));
+        }
     }
 
     private void leaveOut(ImageAccepted accepted, int images) {
@@ -149,8 +157,8 @@ final class Batcher implements Processor<String, @Nullable Event<VerdictEvent>, 
         datasets.put(dataset, state.nextBatch(chosen));
 
         String trainingId = dataset + "/" + state.batch();
-        TrainingRequest request =
-                new TrainingRequested(trainingId, dataset, state.batch(), state.spec(), trained, heldOut);
+        TrainingRequest request = new TrainingRequested(
+                trainingId, dataset, state.batch(), state.spec(), trained, heldOut, imagesOf(CLASS + dataset));
         forward("training.requested:" + trainingId, trainingId, request, BatcherTopology.REQUESTS);
         DatasetEvent completed =
                 new BatchCompleted(dataset, state.batch(), all.size(), state.newImages(), heldOut.size(), trigger);
@@ -175,6 +183,7 @@ final class Batcher implements Processor<String, @Nullable Event<VerdictEvent>, 
         context.forward(new Record<String, Event<?>>(key, event, now), sink);
     }
 
+    /** @param dataset with {@link #CLASS} before it for its class pictures */
     private List<ManifestImage> imagesOf(String dataset) {
         List<StoredImage> stored = new ArrayList<>();
         try (KeyValueIterator<String, StoredImage> all = images.prefixScan(dataset + "/", new StringSerializer())) {

@@ -7,7 +7,7 @@ import java.util.List;
  * What the batcher knows of a data set, besides its pictures.
  *
  * @param batch the number of the open batch; the first is 1
- * @param images all accepted pictures, of all batches
+ * @param images all accepted pictures, of all batches, without class pictures
  * @param newImages the pictures of the open batch
  * @param manifestBytes what the pictures take in a training request
  * @param lastArrivalMillis when the last new picture came, in milliseconds since 1970
@@ -38,6 +38,10 @@ record DatasetState(
 
     DatasetState withNewImage(int bytes, long nowMillis) {
         return new DatasetState(spec, batch, images + 1, newImages + 1, manifestBytes + bytes, nowMillis, heldOut);
+    }
+
+    DatasetState withClassImage(int bytes, long nowMillis) {
+        return new DatasetState(spec, batch, images, newImages, manifestBytes + bytes, nowMillis, heldOut);
     }
 
     DatasetState nextBatch(List<String> chosen) {

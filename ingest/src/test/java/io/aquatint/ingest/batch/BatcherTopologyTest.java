@@ -15,6 +15,7 @@ import io.aquatint.events.Event;
 import io.aquatint.events.EventJson;
 import io.aquatint.events.ImageAccepted;
 import io.aquatint.events.ImageRejected;
+import io.aquatint.events.ImageRole;
 import io.aquatint.events.ManifestImage;
 import io.aquatint.events.PixelSize;
 import io.aquatint.events.RejectionReason;
@@ -32,6 +33,7 @@ import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -66,6 +68,22 @@ class BatcherTopologyTest {
         assertThat(request.heldOut()).hasSize(1).doesNotContainAnyElementsOf(request.images());
         assertThat(events.readValue().data()).isEqualTo(new BatchCompleted("cat", 1, 10, 10, 1, BatchTrigger.SIZE));
         assertNothingMore();
+    }
+
+    @Test
+    void classPicturesCountForNoBatchAndAreInEachRequest() {
+        accept("cat", 100, 120, "a cat", ImageRole.CLASS);
+        accept("cat", 100, 101, "a cat", ImageRole.CLASS);
+        assertNothingMore();
+
+        accept(0, 10);
+        TrainingRequested first = request();
+        assertThat(first.images()).hasSize(9);
+        assertThat(first.ownClassImages()).hasSize(20).doesNotContainAnyElementsOf(first.images());
+        assertThat(events.readValue().data()).isEqualTo(new BatchCompleted("cat", 1, 10, 10, 1, BatchTrigger.SIZE));
+
+        accept(10, 20);
+        assertThat(request().ownClassImages()).isEqualTo(first.ownClassImages());
     }
 
     @Test
@@ -214,6 +232,10 @@ class BatcherTopologyTest {
     }
 
     private void accept(String dataset, int from, int to, String caption) {
+        accept(dataset, from, to, caption, null);
+    }
+
+    private void accept(String dataset, int from, int to, String caption, @Nullable ImageRole role) {
         for (int i = from; i < to; i++) {
             String hash = "%064x".formatted(i);
             send(new ImageAccepted(
@@ -229,7 +251,8 @@ class BatcherTopologyTest {
                     new Crop(80, 0, 480),
                     100.5,
                     "0123456789abcdef",
-                    1000));
+                    1000,
+                    role));
         }
     }
 
