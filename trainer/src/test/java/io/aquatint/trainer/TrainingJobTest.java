@@ -16,9 +16,6 @@ import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.events.TrainingWarned;
 import io.aquatint.runtime.store.Sha256;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -234,38 +231,6 @@ class TrainingJobTest extends TrainingJobFixture {
         assertThat(only(TrainingWarned.class).detail()).contains("steps=6");
         assertThat(only(TrainingStarted.class).startStep()).isZero();
         assertThat(only(TrainingCompleted.class).step()).isEqualTo(4);
-    }
-
-    @Test
-    void nativeMemoryIsAsBeforeWhenAJobIsDone() {
-        run(request(2));
-        int before = liveArrays();
-        startAnew();
-        onEvent = event -> leaveOff |= event instanceof CheckpointSaved;
-
-        run(request(200));
-
-        assertThat(liveArrays()).isEqualTo(before);
-        try (var left = Files.list(work.resolve("scratch"))) {
-            assertThat(left).isEmpty();
-        } catch (IOException e) {
-            throw new IllegalStateException(e);
-        }
-    }
-
-    @Test
-    void nativeMemoryIsFlatOverTwoHundredSteps() throws IOException {
-        List<Integer> live = new ArrayList<>();
-        onEvent = event -> {
-            if (event instanceof CheckpointSaved) {
-                live.add(liveArrays());
-            }
-        };
-
-        run(request(spec(Map.of("steps", 200, "checkpointEvery", 20))));
-
-        assertThat(live).hasSize(10).containsOnly(live.get(0));
-        assertThat(residentBytes()).isLessThan(2_500_000_000L);
     }
 
     @Test
