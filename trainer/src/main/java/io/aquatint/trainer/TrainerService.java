@@ -16,6 +16,7 @@ import io.aquatint.runtime.lifecycle.Service;
 import io.aquatint.runtime.store.ObjectCache;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.ObjectStoreException;
+import io.aquatint.runtime.store.Scratch;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Clock;
 import java.time.Duration;
@@ -78,6 +79,7 @@ public final class TrainerService implements Service {
     @Override
     public void start() {
         started = true;
+        Scratch.sweepLeft(settings.work());
         tail.start();
         worker.start();
     }

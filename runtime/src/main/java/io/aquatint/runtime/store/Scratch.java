@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A folder for the files of one job, gone with it. A process that is killed leaves its folders behind: the next job on the machine
- * removes them. Who lives holds a lock on a file beside the folder, which the operating system lets go of when the process ends.
+ * A folder for the files of one job, gone with it. A process that is killed leaves its folders behind: the next one that starts
+ * removes them, or the next job on the machine. Who lives holds a lock on a file beside the folder, which the operating system lets go of when the process ends.
  */
 public final class Scratch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Scratch.class);
@@ -45,6 +45,22 @@ public final class Scratch implements AutoCloseable {
                     Files.createDirectory(all.resolve(name)); // after the lock: no folder is ever without an owner
         } catch (IOException e) {
             throw new UncheckedIOException("cannot make a folder for scratch files in %s: %s".formatted(work, e), e);
+        }
+    }
+
+    /**
+     * Removes what processes left behind that were killed.
+     *
+     * @param work the folder in which they made theirs
+     */
+    public static void sweepLeft(Path work) {
+        Path all = work.resolve("scratch");
+        try {
+            if (Files.isDirectory(all)) {
+                sweep(all);
+            }
+        } catch (IOException e) {
+            LOG.info("what ended processes left in {} cannot be removed yet", all, e);
         }
     }
 

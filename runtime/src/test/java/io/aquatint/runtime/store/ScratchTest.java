@@ -86,6 +86,25 @@ class ScratchTest {
         assertThat(other).exists();
     }
 
+    @Test
+    void whatIsLeftCanBeRemovedBeforeThereIsAJob() throws Exception {
+        Process other = otherProcess();
+        Path folder = Path.of(other.inputReader().readLine());
+        Scratch.sweepLeft(work);
+        assertThat(folder.resolve("file")).exists();
+
+        other.destroyForcibly();
+        assertThat(other.waitFor(30, TimeUnit.SECONDS)).isTrue();
+        Scratch.sweepLeft(work);
+        assertThat(inScratch()).isZero();
+    }
+
+    @Test
+    void whereNoJobEverWasThereIsNothingToRemove() {
+        Scratch.sweepLeft(work.resolve("nowhere"));
+        assertThat(work.resolve("nowhere")).doesNotExist();
+    }
+
     private long inScratch() throws IOException {
         try (Stream<Path> paths = Files.list(work.resolve("scratch"))) {
             return paths.count();
