@@ -24,6 +24,10 @@ final class Failures {
         if (thrown instanceof FileSystemException file) {
             return "%s: %s".formatted(file.getFile(), reason(file));
         }
+        if (cause instanceof OutOfMemoryError) {
+            return "not enough memory (%s): give more with AQUATINT_JAVA_OPTIONS=-Xmx4g or the like"
+                    .formatted(cause.getMessage());
+        }
         String message = thrown.getMessage();
         if (message == null) {
             return thrown.toString();

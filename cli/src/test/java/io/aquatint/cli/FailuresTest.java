@@ -28,6 +28,12 @@ class FailuresTest {
     }
 
     @Test
+    void whatTakesTooMuchMemoryIsToldHowToHaveMore() {
+        assertThat(Failures.sentence(new IllegalStateException(new OutOfMemoryError("Java heap space"))))
+                .contains("not enough memory (Java heap space)", "-Xmx4g");
+    }
+
+    @Test
     void aClassOfTheRuntimeTellsAPersonNothing() {
         assertThat(Failures.sentence(new UncheckedIOException(new IOException("a.txt is no text in UTF-8"))))
                 .isEqualTo("a.txt is no text in UTF-8");

@@ -203,7 +203,7 @@ public final class NoiseSchedule {
         double snr = snr(timestep);
         double clamped = Math.min(snr, gamma);
         return switch (predictionType) {
-            case EPSILON -> clamped / snr;
+            case EPSILON -> Math.min(1, gamma / snr); // 1 where there is no signal at all
             case V_PREDICTION -> clamped / (snr + 1);
             case SAMPLE -> clamped;
         };
