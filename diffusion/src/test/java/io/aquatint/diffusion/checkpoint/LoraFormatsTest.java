@@ -58,10 +58,10 @@ class LoraFormatsTest {
 
     @Test
     void anAlphaThatDiffersFromTheRankIsMultipliedIntoUpForDiffusers() {
-        LoraFormats.writeDiffusers(folder.resolve("d.safetensors"), kohya("b"), Map.of());
+        Path file = folder.resolve("d.safetensors");
+        LoraFormats.writeDiffusers(file, kohya("b"), Map.of());
 
-        LoraPair read =
-                LoraFormats.read(folder.resolve("d.safetensors")).modules().get(Q);
+        LoraPair read = LoraFormats.read(file).modules().get(Q);
         LoraPair stored = kohya("b").modules().get(Q);
 
         assertThat(read.scale()).isEqualTo(1);
@@ -73,10 +73,9 @@ class LoraFormatsTest {
 
     @Test
     void theMetadataOfDiffusersCarriesAlpha() {
-        LoraPair pair = LoraPair.linear(2, 3, 4, new float[6], new float[8], 2);
         Map<String, TensorData> tensors = Map.of(
-                "unet." + Q + ".lora.down.weight", TensorData.of(pair.down(), pair.downShape()),
-                "unet." + Q + ".lora.up.weight", TensorData.of(pair.up(), pair.upShape()));
+                "unet." + Q + ".lora.down.weight", TensorData.of(new float[6], 2, 3),
+                "unet." + Q + ".lora.up.weight", TensorData.of(new float[8], 4, 2));
         Path file = folder.resolve("m.safetensors");
         SafetensorsWriter.write(
                 file, tensors, Map.of("lora_adapter_metadata", "{\"unet.r\": 2, \"unet.lora_alpha\": 16}"));
@@ -103,23 +102,18 @@ class LoraFormatsTest {
         assertThatExceptionOfType(CheckpointException.class)
                 .isThrownBy(() -> LoraFormats.read(file))
                 .withMessageContaining("TEXT_ENCODER");
-        LoraFormats.writeKohya(
-                folder.resolve("k.safetensors"),
-                all.values(),
-                KohyaMetadata.builder(Architecture.STABLE_DIFFUSION_1).build());
-        assertThat(LoraFormats.readAll(folder.resolve("k.safetensors"))
-                        .get(Component.TEXT_ENCODER)
-                        .modules())
+        Path kohya = folder.resolve("k.safetensors");
+        KohyaMetadata metadata =
+                KohyaMetadata.builder(Architecture.STABLE_DIFFUSION_1).build();
+        LoraFormats.writeKohya(kohya, all.values(), metadata);
+        assertThat(LoraFormats.readAll(kohya).get(Component.TEXT_ENCODER).modules())
                 .containsOnlyKeys("text_model.encoder.layers.0.self_attn.q_proj");
     }
 
     @Test
     void everythingThatIsNoLoraIsNamed() {
-        Map<String, TensorData> tensors = Map.of(
-                "unet." + Q + ".lora_A.weight",
-                TensorData.of(new float[6], 2, 3),
-                "lora_unet_x.hada_w1_a",
-                TensorData.of(new float[6], 2, 3));
+        TensorData tensor = TensorData.of(new float[6], 2, 3);
+        var tensors = Map.of("unet." + Q + ".lora_A.weight", tensor, "lora_unet_x.hada_w1_a", tensor);
         Path file = folder.resolve("bad.safetensors");
         SafetensorsWriter.write(file, tensors, Map.of());
 
@@ -444,13 +438,12 @@ class LoraFormatsTest {
     }
 
     private static void sameTensors(Path actual, Path expected) {
-        SafetensorsFile actualFile = SafetensorsFile.open(actual);
-        SafetensorsFile expectedFile = SafetensorsFile.open(expected);
-        assertThat(actualFile.names()).isEqualTo(expectedFile.names());
-        for (String name : expectedFile.names()) {
-            assertThat(actualFile.info(name)).isEqualTo(expectedFile.info(name));
-            assertThat(actualFile.read(name).toFloats())
-                    .isEqualTo(expectedFile.read(name).toFloats());
+        SafetensorsFile one = SafetensorsFile.open(actual);
+        SafetensorsFile other = SafetensorsFile.open(expected);
+        assertThat(one.names()).isEqualTo(other.names());
+        for (String name : other.names()) {
+            assertThat(one.info(name)).isEqualTo(other.info(name));
+            assertThat(one.read(name).toFloats()).isEqualTo(other.read(name).toFloats());
         }
     }
 }
