@@ -111,21 +111,51 @@ public final class Graph {
 
     /** A square convolution with a bias, from {@code in} to {@code out} channels, zero padding on all sides. */
     public Value conv2d(String name, Value x, int in, int out, int kernel, int stride, int padding) {
+        Value weight = weight(name + ".weight", out, in, kernel, kernel);
+        return convolution(x, weight, weight(name + ".bias", out).name(), stride, padding);
+    }
+
+    /** The same without the bias, for whoever adds that elsewhere. */
+    public Value conv2dWithoutBias(String name, Value x, int in, int out, int kernel, int stride, int padding) {
+        return convolution(x, weight(name + ".weight", out, in, kernel, kernel), "None", stride, padding);
+    }
+
+    private Value convolution(Value x, Value weight, String bias, int stride, int padding) {
         return op(
                 "torch.conv2d(%s, %s, %s, [%s, %s], [%s, %s], [1, 1], 1)",
-                x,
-                weight(name + ".weight", out, in, kernel, kernel),
-                weight(name + ".bias", out),
-                stride,
-                stride,
-                padding,
-                padding);
+                x, weight, bias, stride, stride, padding, padding);
+    }
+
+    /** A convolution of single pixels with a bias, from {@code in} to {@code out} channels. */
+    public Value pointwise(String name, Value x, int in, int out) {
+        return pointwise(name, x, in, out, weight(name + ".bias", out));
+    }
+
+    /** The same with a bias [out] that is not the layer's own alone. */
+    public Value pointwise(String name, Value x, int in, int out, Value bias) {
+        return routine(Routine.POINTWISE, "%s, %s, %s", x, weight(name + ".weight", out, in, 1, 1), bias);
+    }
+
+    /**
+     * The end of a residual block: the second convolution, {@code conv2}, of what it made, [b, out, h, w], plus what went in, [b,
+     * in, h, w], through {@code conv_shortcut} where the channels differ. Both biases are then added at once.
+     */
+    public Value withShortcut(Value made, Value input, int in, int out) {
+        if (in == out) {
+            return add(input, conv2d("conv2", made, out, out, 3, 1, 1));
+        }
+        Value convolved = conv2dWithoutBias("conv2", made, out, out, 3, 1, 1);
+        Value bias = add(weight("conv2.bias", out), weight("conv_shortcut.bias", out));
+        return add(pointwise("conv_shortcut", input, in, out, bias), convolved);
     }
 
     public Value groupNorm(String name, Value x, int channels, int groups, double epsilon) {
-        return op(
-                "torch.group_norm(%s, %s, %s, %s, %s, True)",
-                x, groups, weight(name + ".weight", channels), weight(name + ".bias", channels), epsilon);
+        Value weight = weight(name + ".weight", channels);
+        Value bias = weight(name + ".bias", channels);
+        if (method.differentiable) { // PyTorch's own has the faster backward pass
+            return op("torch.group_norm(%s, %s, %s, %s, %s, True)", x, groups, weight, bias, epsilon);
+        }
+        return routine(Routine.GROUP_NORM, "%s, %s, %s, %s, %s", x, groups, weight, bias, epsilon);
     }
 
     /** Normalises the last dimension, which has {@code size} elements. */
@@ -319,6 +349,11 @@ public final class Graph {
     /** The ordered indices where rows [b, ...] are repeated, for code that has its own operation to write. */
     public Value op(String format, Object... arguments) {
         return method.add(line(format, arguments));
+    }
+
+    private Value routine(Routine routine, String format, Object... arguments) {
+        method.routines.add(routine);
+        return op(routine.call() + "(" + format + ")", arguments);
     }
 
     private static String line(String format, Object... arguments) {

@@ -1,9 +1,11 @@
 package io.aquatint.diffusion.graph;
 
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -18,6 +20,12 @@ final class Method {
     final List<Line> lines = new ArrayList<>();
     /** The numbers of the lines that a part of the network begins with. */
     final List<Integer> parts = new ArrayList<>();
+
+    /** Those that the lines call. */
+    final Set<Routine> routines = EnumSet.noneOf(Routine.class);
+
+    /** Whether there are {@link Parameters} to differentiate by. */
+    boolean differentiable;
 
     String end = "";
     /** How the lines are differentiated, where they do not do so themselves. */
@@ -49,9 +57,11 @@ final class Method {
 
     String source() {
         Recomputation recomputation = differentiation;
-        if (recomputation != null) {
-            return recomputation.source();
-        }
+        return routines.stream().map(Routine::source).collect(Collectors.joining())
+                + (recomputation == null ? ownSource() : recomputation.source());
+    }
+
+    private String ownSource() {
         return head("forward", inputs)
                 + lines.stream().map(Line::toString).collect(Collectors.joining())
                 + "    " + end + "\n";

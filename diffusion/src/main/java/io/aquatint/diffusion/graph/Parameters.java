@@ -25,6 +25,7 @@ public final class Parameters {
         this.layout = layout;
         this.precision = precision;
         this.begin = graph.method().lines.size();
+        graph.method().differentiable = true;
         graph.op("torch.set_grad_enabled(True)");
         this.leaf = graph.op("torch.requires_grad_(torch.detach(%s), True)", graph.to(graph.input(INPUT), precision));
         List<Long> sizes =

@@ -23,18 +23,14 @@ final class WeightLoader implements AutoCloseable {
     static final int PIECE_BYTES = 4 << 20;
 
     private final NDManager scope;
-    private final boolean convolutionsChannelsLast;
     private final ByteBuffer piece = ByteBuffer.allocateDirect(PIECE_BYTES).order(ByteOrder.nativeOrder());
     private final Map<DType, CompiledGraph> fills = new EnumMap<>(DType.class);
     private final CompiledGraph allocate;
     private final CompiledGraph channelsLast;
     private final Weights none;
 
-    /** @param convolutionsChannelsLast see {@link Weights#loadChannelsLast} */
-    WeightLoader(NDManager parent, Precision precision, boolean convolutionsChannelsLast) {
+    WeightLoader(NDManager parent, Precision precision) {
         this.scope = parent.newSubManager();
-        this.convolutionsChannelsLast =
-                convolutionsChannelsLast && parent.getDevice().isGpu();
         Graph graph = new Graph();
         Value element = graph.op("torch.empty_like(%s, dtype=%s)", graph.input("one"), precision.scalarType());
         graph.returns(graph.op("torch.expand_as(%s, %s)", element, graph.input("like")));
@@ -92,8 +88,9 @@ final class WeightLoader implements AutoCloseable {
         }
     }
 
+    /** A GPU's convolutions take their kernels channels last; in the order of the file each call would rearrange them. */
     private PtNDArray arranged(PtNDArray array) {
-        if (!convolutionsChannelsLast || array.getShape().dimension() != 4) {
+        if (!array.getDevice().isGpu() || array.getShape().dimension() != 4) {
             return array;
         }
         try (array; // as it was in the file

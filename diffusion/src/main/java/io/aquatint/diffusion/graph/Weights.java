@@ -44,7 +44,7 @@ public final class Weights implements AutoCloseable {
      * @throws CheckpointException if the file lacks any or has others; the message names them
      */
     public static Weights load(NDManager parent, TensorSource source, Collection<String> names, Set<String> ignored) {
-        return load(parent, source, names, Map.of(), ignored, Precision.FP32, false);
+        return load(parent, source, names, Map.of(), ignored, Precision.FP32);
     }
 
     /** The same in float32. */
@@ -68,21 +68,7 @@ public final class Weights implements AutoCloseable {
             Map<String, List<Long>> shapes,
             Set<String> ignored,
             Precision precision) {
-        return load(parent, source, shapes.keySet(), shapes, ignored, precision, false);
-    }
-
-    /**
-     * The same with convolution kernels as a GPU's tensor cores take them, channels last, and with them all that flows through the
-     * network. Worth it where convolutions are most of the work: group norms want channels first, and on large maps the copies
-     * between the two cost more than is gained. On a CPU there is no difference.
-     */
-    public static Weights loadChannelsLast(
-            NDManager parent,
-            TensorSource source,
-            Map<String, List<Long>> shapes,
-            Set<String> ignored,
-            Precision precision) {
-        return load(parent, source, shapes.keySet(), shapes, ignored, precision, true);
+        return load(parent, source, shapes.keySet(), shapes, ignored, precision);
     }
 
     private static Weights load(
@@ -91,12 +77,11 @@ public final class Weights implements AutoCloseable {
             Collection<String> names,
             Map<String, List<Long>> shapes,
             Set<String> ignored,
-            Precision precision,
-            boolean channelsLast) {
+            Precision precision) {
         check(source, names, shapes, ignored);
         NDManager manager = parent.newSubManager();
         Map<String, PtNDArray> arrays = new LinkedHashMap<>();
-        try (WeightLoader loader = new WeightLoader(manager, precision, channelsLast)) {
+        try (WeightLoader loader = new WeightLoader(manager, precision)) {
             for (String name : names) {
                 PtNDArray array = loader.load(manager, name, source.read(name));
                 array.setName(LIST_ARGUMENT);

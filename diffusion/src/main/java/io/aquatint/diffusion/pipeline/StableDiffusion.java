@@ -82,8 +82,8 @@ public final class StableDiffusion implements AutoCloseable {
             vaeShapes.putAll(vaeDecoder.weightShapes());
             this.vaeWeights = new ResidentWeights(
                     () -> Weights.load(manager, watched.weights(VAE), vaeShapes, Set.of(), vaePrecision));
-            this.unetWeights = new ResidentWeights(() ->
-                    Weights.loadChannelsLast(manager, watched.weights(UNET), unet.weightShapes(), Set.of(), precision));
+            this.unetWeights = new ResidentWeights(
+                    () -> Weights.load(manager, watched.weights(UNET), unet.weightShapes(), Set.of(), precision));
         } catch (RuntimeException e) {
             close();
             throw e;
@@ -337,7 +337,7 @@ public final class StableDiffusion implements AutoCloseable {
     /** A whole network in place of the base's. */
     Weights load(NDManager owner, String component, TensorSource weights) {
         if (component.equals(UNET)) {
-            return Weights.loadChannelsLast(owner, weights, unet.weightShapes(), Set.of(), precision);
+            return Weights.load(owner, weights, unet.weightShapes(), Set.of(), precision);
         }
         return textEncoders.stream()
                 .filter(encoder -> encoder.component().equals(component))

@@ -153,16 +153,14 @@ public final class UNet2DConditionModel {
     private Features resnet(Graph graph, Features input, int channels, Conditioning conditioning) {
         Value hidden =
                 graph.groupNorm("norm1", input.value(), input.channels(), config.normGroups(), config.normEpsilon());
-        hidden = graph.conv2d("conv1", graph.silu(hidden), input.channels(), channels, 3, 1, 1); // [b, channels, h, w]
-        Value time =
-                graph.linear("time_emb_proj", conditioning.timeEmbedding(), timeChannels(), channels); // [b, channels]
-        hidden = graph.add(hidden, graph.unsqueeze(graph.unsqueeze(time, 2), 3));
+        hidden = graph.conv2dWithoutBias("conv1", graph.silu(hidden), input.channels(), channels, 3, 1, 1);
+        Value time = graph.linear("time_emb_proj", conditioning.timeEmbedding(), timeChannels(), channels);
+        time = graph.add(
+                time, graph.weight("conv1.bias", channels)); // [b, channels]: both are added to all pixels at once
+        hidden = graph.add(hidden, graph.unsqueeze(graph.unsqueeze(time, 2), 3)); // [b, channels, h, w]
         hidden = graph.groupNorm("norm2", hidden, channels, config.normGroups(), config.normEpsilon());
-        hidden = graph.conv2d("conv2", graph.silu(hidden), channels, channels, 3, 1, 1);
-        Value residual = input.channels() == channels
-                ? input.value()
-                : graph.conv2d("conv_shortcut", input.value(), input.channels(), channels, 1, 1, 0);
-        Features output = new Features(graph.add(residual, hidden), channels);
+        Features output = new Features(
+                graph.withShortcut(graph.silu(hidden), input.value(), input.channels(), channels), channels);
         graph.endOfPart();
         return output;
     }
@@ -174,7 +172,7 @@ public final class UNet2DConditionModel {
         if (config.linearProjection()) {
             hidden = graph.linear("proj_in", tokens(graph, hidden), channels, channels); // [b, hw, c]
         } else {
-            hidden = tokens(graph, graph.conv2d("proj_in", hidden, channels, channels, 1, 1, 0));
+            hidden = tokens(graph, graph.pointwise("proj_in", hidden, channels, channels));
         }
         for (int layer = 0; layer < layers; layer++) {
             Graph block = graph.scope("transformer_blocks." + layer);
@@ -184,7 +182,7 @@ public final class UNet2DConditionModel {
         if (config.linearProjection()) {
             hidden = pixels(graph, graph.linear("proj_out", hidden, channels, channels), input.value());
         } else {
-            hidden = graph.conv2d("proj_out", pixels(graph, hidden, input.value()), channels, channels, 1, 1, 0);
+            hidden = graph.pointwise("proj_out", pixels(graph, hidden, input.value()), channels, channels);
         }
         return new Features(graph.add(hidden, input.value()), input.channels());
     }

@@ -43,7 +43,7 @@ public final class AutoencoderKl {
         Value moments = encoder.conv2d(
                 "conv_out", encoder.silu(out), hidden.channels(), both, 3, 1, 1); // [b, 2 * latentChannels, h, w]
         if (config.quantConv()) {
-            moments = graph.conv2d("quant_conv", moments, both, both, 1, 1, 0);
+            moments = graph.pointwise("quant_conv", moments, both, both);
         }
         Value logvar = graph.op("torch.clamp(%s, -30.0, 20.0)", graph.chunk(moments, 2, 1, 1));
         return new Moments(graph.chunk(moments, 2, 1, 0), logvar);
@@ -55,8 +55,7 @@ public final class AutoencoderKl {
         List<Integer> channels = config.blockOutChannels();
         int levels = channels.size();
         int latents = config.latentChannels();
-        Value input =
-                config.postQuantConv() ? graph.conv2d("post_quant_conv", latent, latents, latents, 1, 1, 0) : latent;
+        Value input = config.postQuantConv() ? graph.pointwise("post_quant_conv", latent, latents, latents) : latent;
         Graph decoder = graph.scope("decoder");
         int widest = channels.get(levels - 1);
         Features hidden = new Features(decoder.conv2d("conv_in", input, latents, widest, 3, 1, 1), widest);
@@ -91,11 +90,8 @@ public final class AutoencoderKl {
         Value hidden = graph.groupNorm("norm1", input.value(), input.channels(), config.normGroups(), EPSILON);
         hidden = graph.conv2d("conv1", graph.silu(hidden), input.channels(), channels, 3, 1, 1);
         hidden = graph.groupNorm("norm2", hidden, channels, config.normGroups(), EPSILON);
-        hidden = graph.conv2d("conv2", graph.silu(hidden), channels, channels, 3, 1, 1);
-        Value residual = input.channels() == channels
-                ? input.value()
-                : graph.conv2d("conv_shortcut", input.value(), input.channels(), channels, 1, 1, 0);
-        return new Features(graph.add(residual, hidden), channels);
+        return new Features(
+                graph.withShortcut(graph.silu(hidden), input.value(), input.channels(), channels), channels);
     }
 
     /** One head of attention over all pixels. */
