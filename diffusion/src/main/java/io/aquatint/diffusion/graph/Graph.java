@@ -176,6 +176,17 @@ public final class Graph {
         return op("torch.embedding(%s, %s, -1, False, False)", table, ids);
     }
 
+    /** A linear layer to twice {@code out} elements whose first half is multiplied by the GELU of the second (Shazeer, 2020). */
+    public Value geglu(String name, Value x, int in, int out) {
+        if (rule == GraphRule.NONE && !method.differentiable) {
+            Value weight = weight(name + ".weight", 2L * out, in);
+            return routine(Routine.GEGLU, "%s, %s, %s", x, weight, weight(name + ".bias", 2L * out));
+        }
+        Value both = linear(name, x, in, 2 * out); // [b, tokens, 2 out]
+        Value gate = gelu(chunk(both, 2, 2, 1));
+        return mul(chunk(both, 2, 2, 0), gate);
+    }
+
     // Activations
 
     public Value silu(Value x) {

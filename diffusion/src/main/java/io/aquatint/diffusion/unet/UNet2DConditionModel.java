@@ -210,10 +210,8 @@ public final class UNet2DConditionModel {
 
     /** GEGLU, then a linear layer. */
     private static Value feedForward(Graph graph, Value hidden, int channels) {
-        Value both = graph.linear("net.0.proj", hidden, channels, 8 * channels); // [b, tokens, 8c]
-        Value gate = graph.gelu(graph.chunk(both, 2, 2, 1));
-        return graph.linear(
-                "net.2", graph.mul(graph.chunk(both, 2, 2, 0), gate), 4 * channels, channels); // [b, tokens, c]
+        Value gated = graph.geglu("net.0.proj", hidden, channels, 4 * channels); // [b, tokens, 4c]
+        return graph.linear("net.2", gated, 4 * channels, channels); // [b, tokens, c]
     }
 
     /** TimestepEmbedding. */
