@@ -22,8 +22,6 @@ def main(files):
             for line in lines:
                 result = json.loads(line)
                 by = result["by"]
-                if by.startswith("diffusers") and result["name"].startswith("sdxl"):
-                    by = "diffusers"
                 if by in ("aquatint", "diffusers"):
                     medians.setdefault(result["name"].removesuffix("-cached"), {}).setdefault(by, []).append(result["median"])
     works = [work for work in NAMES if len(medians.get(work, {})) == 2]
