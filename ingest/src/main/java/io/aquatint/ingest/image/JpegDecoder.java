@@ -82,35 +82,31 @@ final class JpegDecoder {
         int width = wanted.width();
         byte[] out = new byte[3 * width * wanted.height()];
         int[][] lines = new int[planes.length][width];
-        int[] channel = new int[width];
+        int[][] colours = new int[3][width];
         for (int y = 0; y < wanted.height(); y++) {
             for (int i = 0; i < planes.length; i++) {
                 planes[i].line(wanted.top() + y, wanted.left(), wanted.right(), lines[i]);
             }
             int to = 3 * y * width;
             if (planes.length == 1) {
-                put(lines[0], out, to);
-                put(lines[0], out, to + 1);
-                put(lines[0], out, to + 2);
+                put(lines[0], lines[0], lines[0], out, to);
             } else if (rgb) {
-                put(lines[0], out, to);
-                put(lines[1], out, to + 1);
-                put(lines[2], out, to + 2);
+                put(lines[0], lines[1], lines[2], out, to);
             } else {
-                convert(lines, 0, RED_OF_CR, channel);
-                put(channel, out, to);
-                convert(lines, GREEN_OF_CB, GREEN_OF_CR, channel);
-                put(channel, out, to + 1);
-                convert(lines, BLUE_OF_CB, 0, channel);
-                put(channel, out, to + 2);
+                convert(lines, 0, RED_OF_CR, colours[0]);
+                convert(lines, GREEN_OF_CB, GREEN_OF_CR, colours[1]);
+                convert(lines, BLUE_OF_CB, 0, colours[2]);
+                put(colours[0], colours[1], colours[2], out, to);
             }
         }
         return new RgbImage(width, wanted.height(), out);
     }
 
-    private static void put(int[] channel, byte[] out, int to) {
-        for (int x = 0; x < channel.length; x++) {
-            out[to + 3 * x] = (byte) channel[x];
+    private static void put(int[] red, int[] green, int[] blue, byte[] out, int to) {
+        for (int x = 0; x < red.length; x++) {
+            out[to + 3 * x] = (byte) red[x];
+            out[to + 3 * x + 1] = (byte) green[x];
+            out[to + 3 * x + 2] = (byte) blue[x];
         }
     }
 

@@ -137,17 +137,18 @@ final class JpegPlane {
         }
         int last = Math.min(stride, width - firstX) - 1;
         interpolate(shift, halfHeight ? 8 : 1, halfHeight ? 7 : 2, last);
-        int x = left;
-        if (x % 2 == 1) {
-            out[0] = rights[x / 2 - firstX];
-            x++;
+        int odd = left % 2;
+        int first = (left + odd) / 2 - firstX;
+        int pairs = (right - left - odd) / 2;
+        if (odd == 1) {
+            out[0] = rights[first - 1];
         }
-        for (; x + 1 < right; x += 2) {
-            out[x - left] = lefts[x / 2 - firstX];
-            out[x - left + 1] = rights[x / 2 - firstX];
+        for (int i = 0; i < pairs; i++) {
+            out[odd + 2 * i] = lefts[first + i];
+            out[odd + 2 * i + 1] = rights[first + i];
         }
-        if (x < right) {
-            out[x - left] = lefts[x / 2 - firstX];
+        if (odd + 2 * pairs < right - left) {
+            out[odd + 2 * pairs] = lefts[first + pairs];
         }
     }
 

@@ -17,6 +17,7 @@ final class PngWriter {
     private static final byte[] SIGNATURE = {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     private static final byte UP = 2;
     private static final int BUFFER = 64 << 10;
+    private static final int EACH = 5;
 
     private PngWriter() {}
 
@@ -50,15 +51,15 @@ final class PngWriter {
     }
 
     /**
-     * Whether a quarter of the differences is zero, as in drawings. Those of photographs hardly ever repeat: looking for it takes as
-     * long as all the rest, and makes files no smaller.
+     * Whether a quarter of the differences is zero, as in drawings; a fifth of them tells. Those of photographs hardly ever repeat:
+     * looking for it takes as long as all the rest, and makes files no smaller.
      */
     private static boolean isFlat(byte[] filtered) {
         int zeros = 0;
-        for (byte difference : filtered) {
-            zeros += difference == 0 ? 1 : 0;
+        for (int i = 0; i < filtered.length; i += EACH) {
+            zeros += filtered[i] == 0 ? 1 : 0;
         }
-        return zeros >= filtered.length / 4;
+        return zeros >= filtered.length / EACH / 4;
     }
 
     private static byte[] filtered(RgbImage image) {

@@ -17,7 +17,7 @@ import java.util.Objects;
 public final class IngestBenchmark {
     private static final Path PHOTOGRAPHS = Path.of("bench/ingest/photographs");
     private static final Path WORK = Path.of("bench/ingest/target/pictures");
-    private static final int WARM_UPS = 8;
+    private static final int WARM_UPS = 24;
 
     private IngestBenchmark() {}
 
