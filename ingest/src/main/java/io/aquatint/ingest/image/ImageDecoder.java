@@ -67,16 +67,43 @@ final class ImageDecoder {
         PixelSize pixels = JpegFile.size(file);
         checkSize(pixels.width(), pixels.height(), limits);
         JpegFile jpeg = JpegFile.read(file);
-        int scale = scale(orientation.upright(pixels), target);
-        Optional<CentreCut> cut = BaselineJpeg.of(jpeg)
-                .flatMap(baseline -> CentreCut.of(
-                        pixels.width(),
-                        pixels.height(),
-                        orientation,
-                        target,
-                        scale,
-                        box -> JpegDecoder.decode(file, baseline, jpeg.isRgb(), scale, box)));
+        Optional<CentreCut> cut = Optional.empty();
+        Optional<BaselineJpeg> baseline = BaselineJpeg.of(jpeg);
+        if (baseline.isPresent()) {
+            int scale = scale(orientation.upright(pixels), target);
+            if (scale > 1) {
+                cut = cut(jpeg, baseline.get(), pixels, orientation, target, scale);
+            }
+            if (cut.isEmpty()) {
+                cut = cut(jpeg, baseline.get(), pixels, orientation, target, 1);
+            }
+        }
         return cut.isPresent() ? cut.get() : CentreCut.of(whole(jpeg, limits), orientation, target);
+    }
+
+    /** Empty for damaged data, and for a picture that should not be decoded small. */
+    private static Optional<CentreCut> cut(
+            JpegFile jpeg,
+            BaselineJpeg baseline,
+            PixelSize size,
+            Orientation orientation,
+            TargetSize target,
+            int scale) {
+        return CentreCut.of(size.width(), size.height(), orientation, target, scale, box -> JpegDecoder.decode(
+                        jpeg.bytes(), baseline, jpeg.isRgb(), scale, box)
+                .filter(decoded -> scale == 1 || !isDrawing(decoded)));
+    }
+
+    /**
+     * Whether a tenth of the samples is black or white to the last bit, as in drawings and scanned text. Decoded whole, what their
+     * edges overshoot is cut off; decoded small, it would take part in the mean and shift it by up to 5 of 255.
+     */
+    private static boolean isDrawing(RgbImage image) {
+        int extreme = 0;
+        for (byte sample : image.rgb()) {
+            extreme += sample == 0 || sample == -1 ? 1 : 0;
+        }
+        return extreme > image.rgb().length / 10;
     }
 
     /** So many pixels of each side may be decoded to one that enough are left to resize. */

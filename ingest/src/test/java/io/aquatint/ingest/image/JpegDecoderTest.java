@@ -101,6 +101,23 @@ class JpegDecoderTest {
     }
 
     @Test
+    void blackStrokesOnWhiteAreNotDecodedSmall() throws IOException {
+        int side = 8 * SIZE;
+        byte[] file = TestJpegs.jpeg(TestJpegs.picture(side, side, false, JpegDecoderTest::strokes), 2, 2, 0);
+        RgbImage whole = square(file, side, side, Orientation.UPRIGHT, 1, SIZE).resized();
+
+        RgbImage prepared = ImageDecoder.decode(
+                        file, SourceFormat.JPEG, Orientation.UPRIGHT, TargetSize.square(SIZE), Limits.DEFAULT)
+                .resized();
+
+        assertThat(difference(
+                        square(file, side, side, Orientation.UPRIGHT, 4, SIZE).resized(), whole))
+                .as("what decoding it small would change")
+                .isGreaterThan(2);
+        assertThat(difference(prepared, whole)).isZero();
+    }
+
+    @Test
     void damagedDataIsLeftToOthers() throws IOException {
         byte[] file = TestJpegs.jpeg(TestJpegs.picture(200, 150, false, noisyWaves()), 2, 2, 0);
         BaselineJpeg jpeg = BaselineJpeg.of(JpegFile.read(file)).orElseThrow();
@@ -208,6 +225,10 @@ class JpegDecoderTest {
     private static IntBinaryOperator noise() {
         Random random = new Random(4);
         return (x, y) -> random.nextInt(1 << 24);
+    }
+
+    private static int strokes(int x, int y) {
+        return x % 16 < 3 || y % 24 < 3 ? 0 : 0xffffff;
     }
 
     /** A zone plate: rings that become finer outwards, to two pixels. */
