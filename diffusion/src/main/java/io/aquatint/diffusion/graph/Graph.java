@@ -136,19 +136,6 @@ public final class Graph {
         return routine(Routine.POINTWISE, "%s, %s, %s", x, weight(name + ".weight", out, in, 1, 1), bias);
     }
 
-    /**
-     * The end of a residual block: the second convolution, {@code conv2}, of what it made, [b, out, h, w], plus what went in, [b,
-     * in, h, w], through {@code conv_shortcut} where the channels differ. Both biases are then added at once.
-     */
-    public Value withShortcut(Value made, Value input, int in, int out) {
-        if (in == out) {
-            return add(input, conv2d("conv2", made, out, out, 3, 1, 1));
-        }
-        Value convolved = conv2dWithoutBias("conv2", made, out, out, 3, 1, 1);
-        Value bias = add(weight("conv2.bias", out), weight("conv_shortcut.bias", out));
-        return add(pointwise("conv_shortcut", input, in, out, bias), convolved);
-    }
-
     public Value groupNorm(String name, Value x, int channels, int groups, double epsilon) {
         Value weight = weight(name + ".weight", channels);
         Value bias = weight(name + ".bias", channels);

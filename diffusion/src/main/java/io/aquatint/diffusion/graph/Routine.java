@@ -7,11 +7,12 @@ package io.aquatint.diffusion.graph;
 enum Routine {
     /**
      * PyTorch's group norm wants channels first on a GPU: it copies what goes in, and what comes out is copied again for the next
-     * convolution. This one reads the feature map where it lies.
+     * convolution. This one reads the feature map where it lies. Not in float16, which is too narrow for the variance of a feature map
+     * whose numbers are large.
      */
     GROUP_NORM("group_norm", """
               def group_norm(self: __torch__.M, x: Tensor, groups: int, weight: Tensor, bias: Tensor, epsilon: float) -> Tensor:
-                if ops.prim.is_cuda(x):
+                if torch.ne(ops.prim.dtype(x), 5) and ops.prim.is_cuda(x):
                   shape = torch.size(x)
                   each = torch.floordiv(shape[1], groups)
                   last = torch.permute(x, [0, 2, 3, 1])

@@ -2,6 +2,7 @@ package io.aquatint.diffusion.unet;
 
 import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Value;
+import io.aquatint.diffusion.resnet.ResnetBlock2D;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
@@ -149,18 +150,10 @@ public final class UNet2DConditionModel {
         return hidden;
     }
 
-    /** ResnetBlock2D. */
     private Features resnet(Graph graph, Features input, int channels, Conditioning conditioning) {
-        Value hidden =
-                graph.groupNorm("norm1", input.value(), input.channels(), config.normGroups(), config.normEpsilon());
-        hidden = graph.conv2dWithoutBias("conv1", graph.silu(hidden), input.channels(), channels, 3, 1, 1);
-        Value time = graph.linear("time_emb_proj", conditioning.timeEmbedding(), timeChannels(), channels);
-        time = graph.add(
-                time, graph.weight("conv1.bias", channels)); // [b, channels]: both are added to all pixels at once
-        hidden = graph.add(hidden, graph.unsqueeze(graph.unsqueeze(time, 2), 3)); // [b, channels, h, w]
-        hidden = graph.groupNorm("norm2", hidden, channels, config.normGroups(), config.normEpsilon());
-        Features output = new Features(
-                graph.withShortcut(graph.silu(hidden), input.value(), input.channels(), channels), channels);
+        var block = new ResnetBlock2D(input.channels(), channels, config.normGroups(), config.normEpsilon());
+        var time = new ResnetBlock2D.Time(conditioning.timeEmbedding(), timeChannels());
+        Features output = new Features(block.forward(graph, input.value(), time), channels);
         graph.endOfPart();
         return output;
     }

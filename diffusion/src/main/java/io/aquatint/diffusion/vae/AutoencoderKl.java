@@ -2,6 +2,7 @@ package io.aquatint.diffusion.vae;
 
 import io.aquatint.diffusion.graph.Graph;
 import io.aquatint.diffusion.graph.Value;
+import io.aquatint.diffusion.resnet.ResnetBlock2D;
 import java.util.List;
 
 /** The autoencoder between pictures and latents, as diffusers' AutoencoderKL. No scaling factor is applied here. */
@@ -87,11 +88,8 @@ public final class AutoencoderKl {
     }
 
     private Features resnet(Graph graph, Features input, int channels) {
-        Value hidden = graph.groupNorm("norm1", input.value(), input.channels(), config.normGroups(), EPSILON);
-        hidden = graph.conv2d("conv1", graph.silu(hidden), input.channels(), channels, 3, 1, 1);
-        hidden = graph.groupNorm("norm2", hidden, channels, config.normGroups(), EPSILON);
-        return new Features(
-                graph.withShortcut(graph.silu(hidden), input.value(), input.channels(), channels), channels);
+        var block = new ResnetBlock2D(input.channels(), channels, config.normGroups(), EPSILON);
+        return new Features(block.forward(graph, input.value(), null), channels);
     }
 
     /** One head of attention over all pixels. */
