@@ -36,9 +36,14 @@ public final class CompiledGraph implements AutoCloseable {
 
     /** Compiles a graph on the manager's device. */
     public static CompiledGraph compile(NDManager parent, Graph graph) {
+        return compile(parent, graph, graph.source());
+    }
+
+    /** @param source the graph's, or one that takes and returns the same */
+    static CompiledGraph compile(NDManager parent, Graph graph, String source) {
         PtNDManager manager = (PtNDManager) parent.newSubManager();
         try {
-            byte[] archive = TorchScriptArchive.write(graph.source());
+            byte[] archive = TorchScriptArchive.write(source);
             PtSymbolBlock module = JniUtils.loadModule(manager, new ByteArrayInputStream(archive), false, false);
             return new CompiledGraph(manager, module, graph);
         } catch (IOException e) {

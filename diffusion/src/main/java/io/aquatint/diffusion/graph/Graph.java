@@ -388,8 +388,8 @@ public final class Graph {
         return List.copyOf(method.inputs);
     }
 
-    /** The method as TorchScript. */
-    String source() {
+    /** The method as TorchScript: graphs of the same source and the same names compute the same. */
+    public String source() {
         return method.source();
     }
 }

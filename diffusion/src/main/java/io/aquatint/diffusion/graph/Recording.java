@@ -82,18 +82,24 @@ public final class Recording implements AutoCloseable {
         return replay(take, inputs);
     }
 
+    /** Whether so many shapes were recorded that inputs of half as many others may find no place. */
+    public boolean crowded() {
+        return takes.size() > MOST_SHAPES / 2;
+    }
+
     private NDList runAsWritten(NDArray... inputs) {
-        renewResults();
+        freeOutputs();
         return work.run(results, inputs);
     }
 
-    private void renewResults() {
+    /** Frees the outputs of the last run, unless they belong to what was recorded. */
+    public void freeOutputs() {
         results.close();
         results = manager.newSubManager();
     }
 
     private boolean record(Take take, Pool shared, NDArray... inputs) {
-        renewResults();
+        freeOutputs();
         take.inputs = new NDArray[inputs.length];
         for (int i = 0; i < inputs.length; i++) {
             take.inputs[i] = inputs[i].duplicate();

@@ -1,18 +1,17 @@
 package io.aquatint.diffusion.pipeline;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.TensorSource;
 import io.aquatint.diffusion.checkpoint.TextualInversion;
-import io.aquatint.diffusion.graph.Recording;
 import io.aquatint.diffusion.graph.Weights;
 import io.aquatint.diffusion.text.ClipTokenizer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -21,8 +20,7 @@ public final class AdaptedModel implements AutoCloseable {
     private final StableDiffusion model;
     private final StableDiffusion.Use use;
     private final NDManager manager;
-    private final Weights unetWeights;
-    private final Recording unet;
+    private final AdaptedUNet unet;
     private final List<TextEncoder> textEncoders = new ArrayList<>();
     private final List<ClipTokenizer> tokenizers = new ArrayList<>(); // those that differ
 
@@ -30,15 +28,13 @@ public final class AdaptedModel implements AutoCloseable {
         this.model = model;
         this.use = model.use();
         this.manager = manager;
-        this.unet = new Recording(manager, this::unet);
         try {
-            this.unetWeights = weights(StableDiffusion.UNET, model.unetWeights(), adaptation)
-                    .weights();
             for (TextEncoder encoder : model.textEncoders()) {
                 textEncoders.add(adapted(encoder, adaptation));
             }
+            this.unet = unet(adaptation);
         } catch (RuntimeException e) {
-            close();
+            closeText();
             throw e;
         }
     }
@@ -68,16 +64,30 @@ public final class AdaptedModel implements AutoCloseable {
         }
     }
 
-    private NDList unet(NDManager outputs, NDArray... inputs) {
-        return model.predict(outputs, unetWeights, inputs);
+    private AdaptedUNet unet(Adaptation adaptation) {
+        boolean replaced = adaptation.networks().containsKey(StableDiffusion.UNET);
+        NDManager owner = model.manager().newSubManager();
+        try {
+            AdaptedWeights weights = weights(owner, StableDiffusion.UNET, model.unetWeights(), adaptation);
+            Optional<AdaptedUNet> kept = replaced ? Optional.empty() : model.take(AdaptedUNet.class, weights.changed());
+            if (kept.isEmpty()) {
+                return new AdaptedUNet(model, owner, weights, replaced);
+            }
+            weights.overwrite(kept.get().weights());
+            owner.close();
+            return kept.get();
+        } catch (RuntimeException e) {
+            owner.close();
+            throw e;
+        }
     }
 
     /** A network's weights with its adapters. */
-    private AdaptedWeights weights(String component, Weights base, Adaptation adaptation) {
+    private AdaptedWeights weights(NDManager owner, String component, Weights base, Adaptation adaptation) {
         TensorSource other = adaptation.networks().get(component);
         AdaptedWeights weights = other == null
-                ? new AdaptedWeights(manager, model.source().weights(component), base)
-                : new AdaptedWeights(manager, other, model.load(manager, component, other));
+                ? new AdaptedWeights(owner, model.source().weights(component), base)
+                : new AdaptedWeights(owner, other, model.load(owner, component, other));
         adaptation.loras().stream()
                 .filter(lora -> lora.adapter().component().folder().equals(component))
                 .forEach(weights::add);
@@ -85,7 +95,7 @@ public final class AdaptedModel implements AutoCloseable {
     }
 
     private TextEncoder adapted(TextEncoder encoder, Adaptation adaptation) {
-        AdaptedWeights weights = weights(encoder.component(), encoder.weights(), adaptation);
+        AdaptedWeights weights = weights(manager, encoder.component(), encoder.weights(), adaptation);
         if (adaptation.words().isEmpty()) {
             return encoder.with(weights.weights(), encoder.tokenizer());
         }
@@ -124,7 +134,7 @@ public final class AdaptedModel implements AutoCloseable {
 
     /** The UNet's weights as they are here. */
     public Weights unetWeights() {
-        return unetWeights;
+        return unet.weights();
     }
 
     /** The text encoders as they are here: one, or SDXL's two. */
@@ -147,16 +157,16 @@ public final class AdaptedModel implements AutoCloseable {
      */
     public NDArray predict(
             NDManager outputs, NDArray sample, NDArray timestep, PromptEmbedding prompts, NDArray timeIds) {
-        NDArray predicted = unet.run(model.unetInputs(sample, timestep, prompts, timeIds))
-                .get(0)
-                .duplicate(); // the recording's own is overwritten by the next
-        predicted.attach(outputs);
-        return predicted;
+        return unet.predict(outputs, model.unetInputs(sample, timestep, prompts, timeIds));
     }
 
     @Override
     public void close() {
-        unet.close();
+        closeText();
+        unet.release();
+    }
+
+    private void closeText() {
         manager.close();
         use.close();
         tokenizers.forEach(ClipTokenizer::close);

@@ -15,6 +15,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.BiConsumer;
 
 /**
  * One network's weights with adapters and new words laid over them. In half precision too, what is added is added in float32, to
@@ -64,22 +67,48 @@ final class AdaptedWeights {
         try (NDManager scope = manager.newSubManager();
                 Weights none = Weights.none(scope);
                 CompiledGraph rounded = CompiledGraph.compile(scope, rounded())) {
-            additions.forEach((name, pairs) -> {
-                try (NDManager step = scope.newSubManager()) {
-                    changed.put(
-                            name,
-                            rounded.run(manager, none, sum(step, name, pairs)).get(0));
-                }
-            });
-            if (!newTokens.isEmpty()) {
-                try (NDManager step = scope.newSubManager()) {
-                    NDArray table = original(step, TOKEN_TABLE).concat(rows(step));
-                    table.attach(step); // it came into the manager of the original
-                    changed.put(TOKEN_TABLE, rounded.run(manager, none, table).get(0));
-                }
-            }
+            forEach(
+                    scope,
+                    (name, array) ->
+                            changed.put(name, rounded.run(manager, none, array).get(0)));
         }
         return base.replacing(manager, changed);
+    }
+
+    /** The names of those that differ from the base. */
+    Set<String> changed() {
+        Set<String> names = new TreeSet<>(additions.keySet());
+        if (!newTokens.isEmpty()) {
+            names.add(TOKEN_TABLE);
+        }
+        return names;
+    }
+
+    /** Writes what differs over weights in which the same ones differ. */
+    void overwrite(Weights others) {
+        Graph copy = new Graph();
+        copy.op("torch.copy_(%s, %s)", copy.input("target"), copy.input("array"));
+        copy.returns();
+        try (NDManager scope = manager.newSubManager();
+                Weights none = Weights.none(scope);
+                CompiledGraph rounded = CompiledGraph.compile(scope, copy)) {
+            forEach(scope, (name, array) -> rounded.run(scope, none, others.get(name), array));
+        }
+    }
+
+    private void forEach(NDManager scope, BiConsumer<String, NDArray> use) {
+        additions.forEach((name, pairs) -> {
+            try (NDManager step = scope.newSubManager()) {
+                use.accept(name, sum(step, name, pairs));
+            }
+        });
+        if (!newTokens.isEmpty()) {
+            try (NDManager step = scope.newSubManager()) {
+                NDArray table = original(step, TOKEN_TABLE).concat(rows(step));
+                table.attach(step); // it came into the manager of the original
+                use.accept(TOKEN_TABLE, table);
+            }
+        }
     }
 
     /** A copy, for an array that is in this precision already would be handed through, and closed with its scope. */

@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -52,6 +53,7 @@ public final class StableDiffusion implements AutoCloseable {
     private final CompiledGraph unet;
     private final ResidentWeights vaeWeights;
     private final ResidentWeights unetWeights;
+    private final KeptWork kept;
     private int users;
 
     /** The mean and the logarithm of the variance of latents, [b, latentChannels, h, w], not scaled. */
@@ -62,6 +64,7 @@ public final class StableDiffusion implements AutoCloseable {
         this.architecture = source.architecture();
         this.precision = precision;
         this.manager = manager;
+        this.kept = new KeptWork(manager.getDevice());
         this.vaeConfig = AutoencoderKlConfig.from(source.config("vae"));
         this.unetConfig = UNet2DConditionConfig.from(source.config("unet"));
         this.noiseSchedule = NoiseSchedule.of(source.config("scheduler"));
@@ -243,8 +246,8 @@ public final class StableDiffusion implements AutoCloseable {
     }
 
     /**
-     * Frees the weights of all components that are not named, until they are next asked for; nothing happens while anything of the
-     * model is in {@link #use}.
+     * Frees the weights of all components that are not named, until they are next asked for, and all that was kept; nothing
+     * happens while anything of the model is in {@link #use}.
      *
      * @param components by their folders in diffusers layout: {@code unet}, {@code text_encoder} and so on
      */
@@ -252,6 +255,7 @@ public final class StableDiffusion implements AutoCloseable {
         if (users > 0) {
             return;
         }
+        kept.close();
         if (!components.contains(UNET)) {
             unetWeights.letGo();
         }
@@ -261,6 +265,19 @@ public final class StableDiffusion implements AutoCloseable {
         textEncoders.stream()
                 .filter(encoder -> !components.contains(encoder.component()))
                 .forEach(TextEncoder::letGo);
+    }
+
+    /**
+     * Leaves something for the next job that can use it: it is closed with the model, when weights are let go, when another of its
+     * type is kept or asked for, or at once where memory is short.
+     */
+    public void keep(Reusable work) {
+        kept.keep(work);
+    }
+
+    /** What was kept and has this key; it is the caller's then. */
+    public <T extends Reusable> Optional<T> take(Class<T> type, Object key) {
+        return kept.take(type, key);
     }
 
     /** The weights that the UNet has, and their shapes. */
@@ -349,6 +366,7 @@ public final class StableDiffusion implements AutoCloseable {
 
     @Override
     public void close() {
+        kept.close();
         manager.close();
         textEncoders.forEach(encoder -> encoder.tokenizer().close());
     }

@@ -17,7 +17,7 @@ record AdamW(OptimizerConfig config, long size) implements OptimizerRule {
     private static final long PIECE = 1 << 25;
 
     @Override
-    public Map<String, NDArray> initialState(NDManager owner, long size) {
+    public Map<String, NDArray> zeroState(NDManager owner, long size) {
         Map<String, NDArray> state = new LinkedHashMap<>();
         state.put("exp_avg", owner.zeros(new Shape(size)));
         state.put("exp_avg_sq", owner.zeros(new Shape(size)));

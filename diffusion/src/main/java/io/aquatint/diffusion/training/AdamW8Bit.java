@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.DoubleStream;
 
@@ -31,18 +32,23 @@ final class AdamW8Bit implements OptimizerRule {
     }
 
     @Override
-    public Map<String, NDArray> initialState(NDManager owner, long count) {
+    public Map<String, NDArray> zeroState(NDManager owner, long count) {
         this.size = count;
         long blocks = (count + BLOCK - 1) / BLOCK;
         Map<String, NDArray> state = new LinkedHashMap<>();
         for (Moment moment : Moment.values()) {
-            int zero = Arrays.binarySearch(levels(moment.signed), 0);
-            NDArray codes = owner.zeros(new Shape(blocks * BLOCK), DataType.UINT8);
-            codes.addi(zero);
-            state.put(moment.codes(), codes);
+            state.put(moment.codes(), owner.zeros(new Shape(blocks * BLOCK), DataType.UINT8));
             state.put(moment.scales(), owner.zeros(new Shape(blocks)));
         }
         return state;
+    }
+
+    @Override
+    public void begin(Map<String, NDArray> zeros) {
+        for (Moment moment : Moment.values()) {
+            int zero = Arrays.binarySearch(levels(moment.signed), 0);
+            Objects.requireNonNull(zeros.get(moment.codes())).addi(zero);
+        }
     }
 
     @Override

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
  * The fine-tuning of a model, by any method. It computes in the precision that the model was loaded in, with float32 parameters.
  * All that is random follows from the seed and the step, so that a training resumed from its state goes on as if never stopped.
  *
- * <p>Native memory is flat from step to step; {@link #close} frees it. The model stays the caller's, and is not changed.
+ * <p>Native memory is flat from step to step; {@link #close} frees it, or leaves it with the model for the next training of the
+ * same kind, which begins without compiling and recording. The model stays the caller's, and is not changed.
  */
 public final class FineTuning implements AutoCloseable {
     private final TrainingMethod method;
@@ -173,6 +174,6 @@ public final class FineTuning implements AutoCloseable {
     @Override
     public void close() {
         trainable.close();
-        training.close();
+        training.release();
     }
 }

@@ -5,25 +5,32 @@ package io.aquatint.diffusion.training;
  * GradScaler: halved where the gradient was not finite, doubled after 2000 steps without.
  */
 final class LossScale {
+    private static final double FIRST = 65536;
     private static final int GROWTH_INTERVAL = 2000;
 
     private final boolean dynamic;
-    private double factor;
+    private double factor = 1;
     private int goodSteps;
 
-    private LossScale(boolean dynamic, double factor) {
+    private LossScale(boolean dynamic) {
         this.dynamic = dynamic;
-        this.factor = factor;
+        reset();
+    }
+
+    /** As before the first step. */
+    void reset() {
+        factor = dynamic ? FIRST : 1;
+        goodSteps = 0;
     }
 
     /** Always 1: for precisions with float32's range. */
     static LossScale none() {
-        return new LossScale(false, 1);
+        return new LossScale(false);
     }
 
     /** Begins as GradScaler does. */
     static LossScale dynamic() {
-        return new LossScale(true, 65536);
+        return new LossScale(true);
     }
 
     double factor() {

@@ -19,8 +19,11 @@ interface OptimizerRule {
         return graph.mul(graph.toFloat32(part), factor);
     }
 
-    /** What it remembers of each parameter before the first step. */
-    Map<String, NDArray> initialState(NDManager owner, long size);
+    /** What it remembers of each parameter, all zero: {@link #begin} has to follow. */
+    Map<String, NDArray> zeroState(NDManager owner, long size);
+
+    /** Makes of a state that is all zero what it is before the first step. */
+    default void begin(Map<String, NDArray> zeros) {}
 
     /** Arrays that it reads and never changes, beside its state; made once, for a step that is recorded cannot make any. */
     default Map<String, NDArray> constants(NDManager owner) {
@@ -33,7 +36,7 @@ interface OptimizerRule {
      * @param parameters float32, [size], changed in place
      * @param gradient [size], of any floating-point type
      * @param factor what it is to be multiplied by
-     * @param state the arrays of {@link #initialState}, changed in place, and of {@link #constants}, by their names
+     * @param state the arrays of {@link #zeroState}, changed in place, and of {@link #constants}, by their names
      * @param step the number of this update, from 1, float32
      * @param rate the learning rate, float32
      * @param finite 1 if the gradient is finite; if 0 nothing may change

@@ -2,6 +2,7 @@ package io.aquatint.diffusion.training;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.index.NDIndex;
 import ai.djl.ndarray.types.Shape;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.Graph;
@@ -13,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +25,7 @@ final class OptimizerUpdate implements AutoCloseable {
     static final String AVERAGE = "ema";
 
     private final NDManager manager;
+    private final OptimizerRule rule;
     private final CompiledGraph update;
     private final Weights none;
     private final Map<String, NDArray> state = new LinkedHashMap<>();
@@ -30,6 +33,8 @@ final class OptimizerUpdate implements AutoCloseable {
     private final @Nullable Double averageDecay;
 
     /**
+     * An update whose state {@link #reset} has to prepare.
+     *
      * @param parameters float32, one dimension; it stays the caller's
      * @param averageDecay how slowly the moving average follows, below 1; none when null
      */
@@ -37,23 +42,35 @@ final class OptimizerUpdate implements AutoCloseable {
         this.manager = parent.newSubManager();
         this.none = Weights.none(manager);
         this.averageDecay = averageDecay;
-        OptimizerRule rule =
-                switch (config.kind()) {
-                    case ADAMW -> new AdamW(config, parameters.size());
-                    case ADAMW_8BIT -> new AdamW8Bit(config);
-                };
+        this.rule = switch (config.kind()) {
+            case ADAMW -> new AdamW(config, parameters.size());
+            case ADAMW_8BIT -> new AdamW8Bit(config);
+        };
         state.put("step", manager.zeros(new Shape(1)));
-        state.putAll(rule.initialState(manager, parameters.size()));
+        state.putAll(rule.zeroState(manager, parameters.size()));
         this.constants = rule.constants(manager);
         if (averageDecay != null) {
-            NDArray average = parameters.duplicate();
-            average.attach(manager);
-            state.put(AVERAGE, average);
+            state.put(AVERAGE, manager.zeros(parameters.getShape()));
         }
-        this.update = CompiledGraph.compile(manager, graph(config, rule));
+        this.update = CompiledGraph.compile(manager, graph(config));
     }
 
-    private Graph graph(OptimizerConfig config, OptimizerRule rule) {
+    /**
+     * Makes the state what it is before the first step.
+     *
+     * @param parameters as they are then
+     * @param zero sets an array to zero
+     */
+    void reset(NDArray parameters, Consumer<NDArray> zero) {
+        state.values().forEach(zero);
+        rule.begin(state);
+        NDArray average = state.get(AVERAGE);
+        if (average != null) {
+            average.set(new NDIndex(":"), parameters);
+        }
+    }
+
+    private Graph graph(OptimizerConfig config) {
         Graph graph = new Graph();
         Value parameters = graph.input("parameters");
         Value gradient = graph.input("gradient");

@@ -8,10 +8,12 @@ import io.aquatint.diffusion.checkpoint.SafetensorsFile;
 import io.aquatint.diffusion.graph.CompiledGraph;
 import io.aquatint.diffusion.graph.FlatTensors;
 import io.aquatint.diffusion.graph.Graph;
+import io.aquatint.diffusion.graph.ParameterLayout;
 import io.aquatint.diffusion.graph.Parameters;
 import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.graph.Recording;
 import io.aquatint.diffusion.graph.Weights;
+import io.aquatint.diffusion.pipeline.Reusable;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.TextEncoder;
 import java.nio.file.Path;
@@ -19,6 +21,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -29,12 +32,14 @@ import org.jspecify.annotations.Nullable;
  * The steps of a training, whatever is trained: forward, backward, clipping, AdamW. Holds the parameters and the optimiser's
  * state; where a step's inputs come from is the caller's matter.
  */
-public final class TrainingStep implements AutoCloseable {
+public final class TrainingStep implements Reusable {
     private static final String PARAMETERS = "parameters";
     /** Inputs of an update: what undoes the loss scale, the learning rate, and how far the average follows. */
     private static final int NUMBERS = 3;
 
-    private final StableDiffusion.Use use;
+    private final @Nullable StableDiffusion home;
+    private final Key key;
+    private StableDiffusion.Use use = () -> {};
     private final NDManager manager;
     private final Weights weights;
     private final FlatTensors parameters;
@@ -48,6 +53,14 @@ public final class TrainingStep implements AutoCloseable {
     private final Recording end;
     private @Nullable NDArray sum;
     private long updates;
+
+    /** What two steps have in common of which the one can do the other's work. */
+    private record Key(
+            String source,
+            List<String> weights,
+            List<ParameterLayout.Slot> parameters,
+            OptimizerConfig optimizer,
+            @Nullable Double averageDecay) {}
 
     /**
      * @param loss the mean over the parts of the step
@@ -77,35 +90,51 @@ public final class TrainingStep implements AutoCloseable {
             OptimizerConfig optimizer,
             @Nullable Path previous,
             boolean keepActivations) {
+        List<TextEncoder> trainedTextEncoders = trainable.changesText() ? model.textEncoders() : List.of();
+        Graph graph = LossGraph.of(
+                model.unetConfig(),
+                trainedTextEncoders,
+                trainable.layout(),
+                trainable::rule,
+                model.precision(),
+                keepActivations);
+        Key key = key(graph, trainable.layout(), optimizer, trainable.averageDecay());
+        Optional<TrainingStep> kept = model.take(TrainingStep.class, key);
+        Set<String> components = graph.weightNames().stream()
+                .map(name -> name.substring(0, name.indexOf('.')))
+                .collect(Collectors.toSet());
+        model.keepOnly(components); // what is trained as a whole is not among them: its parameters take its room
+        TrainingStep step = kept.orElseGet(() -> compiled(model, graph, components, trainable, optimizer));
+        try {
+            step.begin(model.use(), trainable, previous);
+            return step;
+        } catch (RuntimeException e) {
+            step.close();
+            throw e;
+        }
+    }
+
+    private static TrainingStep compiled(
+            StableDiffusion model,
+            Graph graph,
+            Set<String> components,
+            Trainable trainable,
+            OptimizerConfig optimizer) {
         NDManager manager = model.manager().newSubManager();
         try {
-            List<TextEncoder> trainedTextEncoders = trainable.changesText() ? model.textEncoders() : List.of();
-            Graph graph = LossGraph.of(
-                    model.unetConfig(),
-                    trainedTextEncoders,
-                    trainable.layout(),
-                    trainable::rule,
-                    model.precision(),
-                    keepActivations);
-            Set<String> components = graph.weightNames().stream()
-                    .map(name -> name.substring(0, name.indexOf('.')))
-                    .collect(Collectors.toSet());
-            model.keepOnly(components); // what is trained as a whole is not among them: its parameters take its room
-            FlatTensors parameters = FlatTensors.zeros(manager, trainable.layout());
-            trainable.initialize(parameters, previous);
             Map<String, Weights> weights = new LinkedHashMap<>();
             if (components.contains("unet")) {
                 weights.put("unet", model.unetWeights());
             }
-            trainedTextEncoders.stream()
+            model.textEncoders().stream()
                     .filter(encoder -> components.contains(encoder.component()))
                     .forEach(encoder -> weights.put(encoder.component(), encoder.weights()));
             return new TrainingStep(
-                    model.use(),
+                    model,
                     manager,
                     graph,
                     Weights.joined(manager, weights),
-                    parameters,
+                    FlatTensors.zeros(manager, trainable.layout()),
                     optimizer,
                     model.precision(),
                     trainable.averageDecay());
@@ -113,6 +142,24 @@ public final class TrainingStep implements AutoCloseable {
             manager.close();
             throw e;
         }
+    }
+
+    private static Key key(
+            Graph graph, ParameterLayout layout, OptimizerConfig optimizer, @Nullable Double averageDecay) {
+        return new Key(graph.source(), graph.weightNames(), List.copyOf(layout.slots()), optimizer, averageDecay);
+    }
+
+    /** Makes all that changes with the steps what it is before the first one. */
+    private void begin(StableDiffusion.Use newUse, Trainable trainable, @Nullable Path previous) {
+        use = newUse;
+        zero(parameters.array());
+        trainable.initialize(parameters, previous);
+        if (sum != null) {
+            zero(sum);
+        }
+        optimizer.reset(parameters.array(), this::zero);
+        scale.reset();
+        updates = 0;
     }
 
     /**
@@ -131,11 +178,11 @@ public final class TrainingStep implements AutoCloseable {
             OptimizerConfig config,
             Precision precision,
             @Nullable Double averageDecay) {
-        this(() -> {}, manager, graph, weights, parameters, config, precision, averageDecay);
+        this(null, manager, graph, weights, parameters, config, precision, averageDecay);
     }
 
     private TrainingStep(
-            StableDiffusion.Use use,
+            @Nullable StableDiffusion home,
             NDManager manager,
             Graph graph,
             Weights weights,
@@ -143,7 +190,8 @@ public final class TrainingStep implements AutoCloseable {
             OptimizerConfig config,
             Precision precision,
             @Nullable Double averageDecay) {
-        this.use = use;
+        this.home = home;
+        this.key = key(graph, parameters.layout(), config, averageDecay);
         this.manager = manager;
         this.weights = weights;
         this.parameters = parameters;
@@ -151,6 +199,7 @@ public final class TrainingStep implements AutoCloseable {
         this.clear = CompiledGraph.compile(manager, clear());
         this.none = Weights.none(manager);
         this.optimizer = new OptimizerUpdate(manager, config, parameters.array(), averageDecay);
+        this.optimizer.reset(parameters.array(), this::zero);
         this.scale = precision == Precision.FP16 ? LossScale.dynamic() : LossScale.none();
         this.whole = new Recording(manager, this::whole);
         this.part = new Recording(manager, this::part);
@@ -180,8 +229,12 @@ public final class TrainingStep implements AutoCloseable {
     /** Updates the parameters by the sum, which is zero afterwards: its norm. */
     private NDList end(NDManager outputs, NDArray... numbers) {
         NDArray norm = optimizer.apply(outputs, parameters.array(), sum(), numbers);
-        clear.run(outputs, none, sum());
+        zero(sum());
         return new NDList(norm);
+    }
+
+    private void zero(NDArray array) {
+        clear.run(manager, none, array);
     }
 
     /** Sets an array to zero, whatever it holds. */
@@ -302,6 +355,27 @@ public final class TrainingStep implements AutoCloseable {
             throw new CheckpointException(file.describe() + ": this is no state of a training", e);
         }
         TrainingState.read(file, arrays());
+    }
+
+    @Override
+    public Object key() {
+        return key;
+    }
+
+    @Override
+    public long bytes() {
+        return Float.BYTES * arrays().values().stream().mapToLong(NDArray::size).sum();
+    }
+
+    /** Ends a training: its model keeps the step for the next one of the same kind where it has room, else it is closed. */
+    void release() {
+        use.close();
+        List.of(whole, part, end).forEach(Recording::freeOutputs);
+        if (home == null || whole.crowded() || part.crowded()) {
+            close();
+        } else {
+            home.keep(this);
+        }
     }
 
     @Override

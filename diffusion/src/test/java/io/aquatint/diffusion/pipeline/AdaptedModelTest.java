@@ -33,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -64,6 +65,27 @@ class AdaptedModelTest {
         add(expected, pair(b), 0.5 * 2); // alpha 8 at rank 4
         float[] fused = weight(List.of(new WeightedLora(a, 0.7), new WeightedLora(b, 0.5)));
         assertThat(Golden.relativeError(fused, expected)).isLessThan(1e-6);
+    }
+
+    @Test
+    void aLaterAdapterOfTheSameLayersTakesThePlaceOfAnEarlierOne() {
+        WeightedLora one = new WeightedLora(lora("a/pytorch_lora_weights"), 0.7);
+        WeightedLora two = new WeightedLora(lora("b-kohya"), 0.5);
+        model.keepOnly(Set.of());
+        float[] fresh = weight(List.of(two));
+        model.keepOnly(Set.of());
+        Weights before;
+        try (AdaptedModel adapted = model.adapted(List.of(one))) {
+            before = adapted.unetWeights();
+        }
+        try (AdaptedModel adapted = model.adapted(List.of(two))) {
+            assertThat(adapted.unetWeights()).isSameAs(before);
+            assertThat(adapted.unetWeights().get(MODULE + ".weight").toFloatArray())
+                    .isEqualTo(fresh);
+        }
+        try (AdaptedModel adapted = model.adapted(List.of())) {
+            assertThat(adapted.unetWeights()).isNotSameAs(before);
+        }
     }
 
     @Test

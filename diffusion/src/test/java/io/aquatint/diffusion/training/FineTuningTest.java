@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -135,6 +136,7 @@ class FineTuningTest {
     @ParameterizedTest
     @EnumSource
     void aTrainingResumedFromItsStateGoesOnAsIfNeverStopped(Training which) throws IOException {
+        model.keepOnly(Set.of()); // this one is compiled; the others take what it leaves
         List<FineTuning.StepResult> whole = new ArrayList<>();
         Map<String, float[]> wholeResult;
         try (FineTuning training = which.start()) {

@@ -9,10 +9,12 @@ import ai.djl.ndarray.types.Shape;
 import io.aquatint.diffusion.Golden;
 import io.aquatint.diffusion.adapter.LoraConfig;
 import io.aquatint.diffusion.checkpoint.ModelSource;
+import io.aquatint.diffusion.graph.FlatTensors;
 import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.pipeline.Noise;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.training.TrainingStep.Result;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -97,6 +99,51 @@ class TrainingStepTest {
             assertThat(result.gradientNorm()).isFinite();
             assertThat(learned(training)).isNotEqualTo(before);
         }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"FP32, false, ADAMW", "FP32, true, ADAMW", "FP16, false, ADAMW_8BIT"})
+    void aStepThatServedATrainingServesTheNextOneAsANewOneWould(
+            Precision precision, boolean full, OptimizerConfig.Kind kind) {
+        TrainingMethod method = full ? new TrainingMethod.FullFineTuning(false, 0.9) : LORA;
+        OptimizerConfig optimizer = OptimizerConfig.DEFAULT.withKind(kind);
+        List<Object> expected;
+        try (StableDiffusion model = load(precision);
+                TrainingStep fresh = TrainingStep.of(model, method, optimizer, 7)) {
+            expected = twoSteps(fresh);
+        }
+        try (StableDiffusion model = load(precision)) {
+            TrainingStep first = TrainingStep.of(model, method, optimizer, 5);
+            twoSteps(first);
+            first.release();
+            TrainingStep second = TrainingStep.of(model, method, optimizer, 7);
+
+            assertThat(second).isSameAs(first);
+            assertThat(twoSteps(second)).isEqualTo(expected);
+
+            second.release();
+            try (TrainingStep other = TrainingStep.of(model, method, optimizer.withMaxGradientNorm(2), 7)) {
+                assertThat(other).isNotSameAs(first);
+            }
+        }
+    }
+
+    /** A step of one part and one of two, and what is learned after each. */
+    private static List<Object> twoSteps(TrainingStep training) {
+        List<Object> all = new ArrayList<>(List.of(bytes(training.parameters())));
+        all.add(training.step(RATE, scope -> batch(scope, 1, 0, 2, SIDE, 1)));
+        all.add(bytes(training.averagedParameters()));
+        all.add(training.step(RATE, 2, (scope, part) -> batch(scope, 2, part, 1, SIDE, 1), () -> {}));
+        all.add(bytes(training.averagedParameters()));
+        all.add(bytes(training.parameters()));
+        return all;
+    }
+
+    /** What is compared to the last bit. */
+    private static ByteBuffer bytes(FlatTensors tensors) {
+        byte[] bytes = new byte[Math.toIntExact(Float.BYTES * tensors.array().size())];
+        tensors.array().toByteBuffer().get(bytes);
+        return ByteBuffer.wrap(bytes);
     }
 
     private static StableDiffusion load(Precision precision) {
