@@ -25,13 +25,16 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /**
  * Times steps of trainings and samplings on the default device, with models of full size and random weights. Its arguments are a
- * folder for the models, how many steps to time, and the works; prints a line of JSON for each.
+ * folder for the models, how many steps to time, and the works; prints a line of JSON for each, and for a training another one for the
+ * next training in the same process.
  */
 public final class GpuBenchmark {
     private static final int WARM_UP = 5;
+    private static final int UNDER_THE_CLOCK = 5;
     private static final int RANK = 16;
 
     private final Path models;
@@ -77,26 +80,51 @@ public final class GpuBenchmark {
                 : new TrainingMethod.Lora(new LoraConfig(RANK, RANK, LoraConfig.ATTENTION), false);
         List<TrainingExample> instances = pictures(4, pixels, "a photo of sks dog");
         List<TrainingExample> others = dreamBooth ? pictures(4, pixels, "a photo of a dog") : List.of();
-        TrainingConfig config = TrainingConfig.of(WARM_UP + steps, 1e-4, 1).withBatchSize(size);
+        TrainingConfig config =
+                TrainingConfig.of(WARM_UP + steps + UNDER_THE_CLOCK, 1e-4, 1).withBatchSize(size);
+        TrainingSet set = new TrainingSet(instances, others);
         List<Double> times = new ArrayList<>();
         List<Float> losses = new ArrayList<>();
-        double first = 0;
-        try (FineTuning training = FineTuning.start(model, method, config, new TrainingSet(instances, others))) {
-            while (!training.done()) {
+        try (FineTuning training = FineTuning.start(model, method, config, set)) {
+            losses.add(training.step().loss());
+            long begun = ManagementFactory.getRuntimeMXBean().getStartTime();
+            double first = (System.currentTimeMillis() - begun) / 1e3;
+            while (training.stepsDone() < WARM_UP + steps) {
                 long start = System.nanoTime();
                 losses.add(training.step().loss());
-                double time = (System.nanoTime() - start) / 1e6;
-                if (training.stepsDone() == 1) {
-                    first = (System.currentTimeMillis()
-                                    - ManagementFactory.getRuntimeMXBean().getStartTime())
-                            / 1e3;
-                }
                 if (training.stepsDone() > WARM_UP) {
-                    times.add(time);
+                    times.add((System.nanoTime() - start) / 1e6);
                 }
             }
-            report(work, times, first, losses);
+            String kernels = kernels(UNDER_THE_CLOCK, training::step);
+            report(
+                    work,
+                    times,
+                    String.format(Locale.ROOT, "\"first_step_s\": %.2f%s, \"losses\": %s", first, kernels, losses));
         }
+        secondJob(model, method, size, set);
+    }
+
+    /** Another training with the base that is there, from its request, with all pictures, to the end of its first step. */
+    private static void secondJob(StableDiffusion model, TrainingMethod method, int batchSize, TrainingSet set) {
+        TrainingConfig config = TrainingConfig.of(1, 1e-4, 2).withBatchSize(batchSize);
+        long start = System.nanoTime();
+        try (FineTuning training = FineTuning.start(model, method, config, set)) {
+            training.step();
+            System.out.printf(Locale.ROOT, "{\"second_job_s\": %.2f}%n", (System.nanoTime() - start) / 1e9);
+        }
+    }
+
+    /** What the GPU does in one of some runs, as a part of a line of JSON; empty where nobody can tell. */
+    private static String kernels(int runs, Runnable run) {
+        return KernelClock.ofDevice()
+                .map(clock -> clock.of(() -> IntStream.range(0, runs).forEach(i -> run.run())))
+                .map(total -> String.format(
+                        Locale.ROOT,
+                        ", \"kernels_ms\": %.2f, \"kernels\": %d",
+                        total.milliseconds() / runs,
+                        total.kernels() / runs))
+                .orElse("");
     }
 
     private static List<TrainingExample> pictures(int count, int pixels, String caption) {
@@ -117,6 +145,7 @@ public final class GpuBenchmark {
             requests.add(new GenerationRequest(
                     "a photo of a dog", "", seed, 30, 7.5, pixels, pixels, Sampler.Kind.DPMPP_2M));
         }
+        String kernels;
         try (AdaptedModel adapted = model.adapted(List.of())) {
             for (int run = 0; run < 6; run++) {
                 long start = System.nanoTime();
@@ -128,24 +157,24 @@ public final class GpuBenchmark {
                     times.add(time);
                 }
             }
+            kernels = kernels(1, () -> TextToImage.generate(model, adapted, requests, done -> {}));
         }
-        report(work, times, first, List.of());
+        report(work, times, String.format(Locale.ROOT, "\"first_sampling_s\": %.2f%s", first, kernels));
     }
 
-    private static void report(String work, List<Double> times, double first, List<Float> losses) {
+    private static void report(String work, List<Double> times, String more) {
         double[] sorted =
                 times.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         Device device = Engine.getEngine("PyTorch").defaultDevice();
         double used = device.isGpu() ? CudaUtils.getGpuMemory(device).getCommitted() / Math.pow(2, 30) : 0;
         System.out.printf(
                 Locale.ROOT,
-                "{\"name\": \"%s\", \"median\": %.2f, \"min\": %.2f, \"max\": %.2f, \"used\": %.2f, \"first_step_s\": %.2f, \"losses\": %s}%n",
+                "{\"name\": \"%s\", \"median\": %.2f, \"min\": %.2f, \"max\": %.2f, \"used\": %.2f, %s}%n",
                 work,
                 sorted[sorted.length / 2],
                 sorted[0],
                 sorted[sorted.length - 1],
                 used,
-                first,
-                losses);
+                more);
     }
 }
