@@ -6,7 +6,8 @@ public enum FailureReason {
     UNSUPPORTED_MODEL("Use a Stable Diffusion model in diffusers layout with safetensors weights."),
     BAD_SPEC("Correct the training spec and seal the data set again."),
     IMAGE_MISSING("A picture of the manifest is not in the object store: upload it again."),
-    NOT_A_NUMBER("The loss is no number any more: lower the learning rate."),
+    NOT_A_NUMBER(
+            "The loss or a picture is no number: lower the learning rate, or take a base model that draws pictures."),
     OUT_OF_MEMORY(
             "Lower the batch size, the resolution or the rank, or set gradientCheckpointing or the optimizer adamw8bit."),
     UNAVAILABLE("The object store or Kafka did not answer: see that they run."),

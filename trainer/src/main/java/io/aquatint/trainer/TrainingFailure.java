@@ -3,6 +3,7 @@ package io.aquatint.trainer;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
 import io.aquatint.diffusion.pipeline.BaseModelMissingException;
+import io.aquatint.diffusion.pipeline.PictureNotFiniteException;
 import io.aquatint.diffusion.training.TrainingDivergedException;
 import io.aquatint.events.FailureReason;
 import io.aquatint.runtime.kafka.Failure;
@@ -30,7 +31,7 @@ record TrainingFailure(FailureReason reason, boolean permanent, String detail) {
             return new TrainingFailure(FailureReason.BASE_MODEL_MISSING, true, detail);
         } else if (thrown instanceof UnsupportedModelException || thrown instanceof CheckpointException) {
             return new TrainingFailure(FailureReason.UNSUPPORTED_MODEL, true, detail);
-        } else if (thrown instanceof TrainingDivergedException) {
+        } else if (thrown instanceof TrainingDivergedException || thrown instanceof PictureNotFiniteException) {
             return new TrainingFailure(FailureReason.NOT_A_NUMBER, true, detail);
         } else if (isOutOfMemory(thrown)) {
             return new TrainingFailure(FailureReason.OUT_OF_MEMORY, true, detail);

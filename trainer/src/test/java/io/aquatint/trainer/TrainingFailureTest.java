@@ -4,12 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.UnsupportedModelException;
+import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.pipeline.BaseModelMissingException;
+import io.aquatint.diffusion.pipeline.PictureNotFiniteException;
 import io.aquatint.diffusion.training.TrainingDivergedException;
 import io.aquatint.events.FailureReason;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStoreException;
 import java.io.IOException;
+import java.nio.file.Path;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.junit.jupiter.api.Test;
 
@@ -20,6 +23,7 @@ class TrainingFailureTest {
         assertPermanent(new UnsupportedModelException("SDXL"), FailureReason.UNSUPPORTED_MODEL);
         assertPermanent(new CheckpointException("a tensor is missing"), FailureReason.UNSUPPORTED_MODEL);
         assertPermanent(new TrainingDivergedException(7, Float.NaN, 1), FailureReason.NOT_A_NUMBER);
+        assertPermanent(new PictureNotFiniteException(Path.of("base"), 7, Precision.FP32), FailureReason.NOT_A_NUMBER);
         assertPermanent(
                 new TrainingFailedException(FailureReason.IMAGE_MISSING, "no picture"), FailureReason.IMAGE_MISSING);
     }

@@ -4,6 +4,7 @@ import io.aquatint.diffusion.pipeline.Adaptation;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.GenerationRequest;
 import io.aquatint.diffusion.pipeline.Picture;
+import io.aquatint.diffusion.pipeline.PictureNotFiniteException;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.TextToImage;
 import io.aquatint.diffusion.scheduler.Sampler;
@@ -30,9 +31,12 @@ import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Evaluates checkpoints of one training: losses, samples, and what they say of overfitting. */
 final class Evaluator {
+    private static final Logger LOG = LoggerFactory.getLogger(Evaluator.class);
     private static final double NANOSECONDS = 1e9;
 
     private final ObjectStore store;
@@ -151,17 +155,24 @@ final class Evaluator {
         return mean;
     }
 
-    /** Draws and stores the samples of a step, in the order of the prompts. */
+    /** Draws and stores the samples of a step, in the order of the prompts, but for those that are no picture. */
     private Map<Sample, Picture> samples(AdaptedModel adapted, int step) throws InterruptedIOException {
         TrainingSpec spec = training.spec();
         ValidationKeys keys = new ValidationKeys(training.trainingId());
         Map<Sample, Picture> samples = new LinkedHashMap<>();
         // The fixed subset and not all pictures: it is in the event that every step is evaluated with.
-        for (String prompt : SamplePrompts.of(spec, training.trainSubset())) {
+        List<String> prompts = SamplePrompts.of(spec, training.trainSubset());
+        for (int n = 0; n < prompts.size(); n++) {
             checkOpen();
-            int n = samples.size();
+            String prompt = prompts.get(n);
             GenerationRequest request = request(spec, prompt, n);
-            Picture picture = TextToImage.generate(model, adapted, request);
+            Picture picture;
+            try {
+                picture = TextToImage.generate(model, adapted, request);
+            } catch (PictureNotFiniteException e) {
+                LOG.warn("{}: step {} has no sample of '{}': {}", training.trainingId(), step, prompt, e.getMessage());
+                continue;
+            }
             byte[] png = picture.toPng();
             store.put(keys.sample(step, n), png, "image/png");
             samples.put(

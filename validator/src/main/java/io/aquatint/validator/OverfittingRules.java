@@ -132,6 +132,7 @@ public final class OverfittingRules {
     }
 
     private static OverfittingAlert notFinite(ValidationScored current) {
+        boolean base = current.step() == 0;
         return new OverfittingAlert(
                 current.trainingId(),
                 current.step(),
@@ -140,8 +141,11 @@ public final class OverfittingRules {
                 // JSON has no NaN: the value counts the losses that are no numbers, and none is allowed
                 notFiniteLosses(current.heldOutLosses()) + notFiniteLosses(current.trainSubsetLosses()),
                 0,
-                "a validation loss is no finite number: the training diverged",
-                "Train again with a lower learning rate, and use no checkpoint from here on.",
+                "a validation loss is no finite number: "
+                        + (base ? "the base model's weights hold NaN or infinity" : "the training diverged"),
+                base
+                        ? "Take a base model that draws pictures, and get its files again."
+                        : "Train again with a lower learning rate, and use no checkpoint from here on.",
                 null);
     }
 

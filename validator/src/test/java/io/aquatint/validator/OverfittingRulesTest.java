@@ -77,6 +77,15 @@ class OverfittingRulesTest {
     }
 
     @Test
+    void aBaseModelWhoseLossIsNoNumberIsToBlameItself() {
+        ValidationScored base = new ValidationScored("d/1", 0, 1, 1, Map.of(62, Double.NaN), Map.of(), 1);
+        assertThat(OverfittingRules.ofScores(List.of(base), 0)).singleElement().satisfies(alert -> {
+            assertThat(alert.rule()).isEqualTo(AlertRule.LOSS_NOT_FINITE);
+            assertThat(alert.detail()).contains("the base model's weights");
+        });
+    }
+
+    @Test
     void withoutHeldOutPicturesNothingIsJudged() {
         ValidationScored score = new ValidationScored("d/1", 100, Double.NaN, .9, Map.of(), Map.of(62, .9), 1);
         assertThat(OverfittingRules.ofScores(List.of(score), 100)).isEmpty();

@@ -106,6 +106,7 @@ class ValidationTest extends ValidationFixture {
         Evaluation diverged = evaluate(training.diverged(100));
         assertThat(diverged.alerts()).extracting(OverfittingAlert::rule).containsExactly(AlertRule.LOSS_NOT_FINITE);
         assertThat(diverged.command()).isPresent();
+        assertThat(diverged.samples()).as("pictures of what is no number").isEmpty();
         assertThat(diverged.scored().heldOut()).isEqualTo(Double.MAX_VALUE);
         diverged.events().forEach(event -> assertThat(new String(EventJson.write(event.data()), StandardCharsets.UTF_8))
                 .doesNotContain("NaN")

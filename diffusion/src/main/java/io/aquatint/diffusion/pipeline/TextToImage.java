@@ -23,6 +23,7 @@ public final class TextToImage {
      * Draws one picture. The same model, adapters and request give the same picture.
      *
      * @throws IllegalArgumentException if the UNet cannot halve the size at each level, or an adapter does not fit
+     * @throws PictureNotFiniteException if NaN or infinity came out
      */
     public static Picture generate(StableDiffusion model, List<WeightedLora> adapters, GenerationRequest request) {
         try (AdaptedModel adapted = model.adapted(adapters)) {
@@ -42,6 +43,7 @@ public final class TextToImage {
      * @param afterStep is told how many steps are done
      * @throws IllegalArgumentException if the requests differ in anything else, or the UNet cannot halve the size at each
      *     level
+     * @throws PictureNotFiniteException if NaN or infinity came out in place of one
      */
     public static List<Picture> generate(
             StableDiffusion model, AdaptedModel adapted, List<GenerationRequest> batch, IntConsumer afterStep) {
@@ -53,11 +55,21 @@ public final class TextToImage {
                     NDArray latent = latents.get(i + ":" + (i + 1));
                     latent.attach(step);
                     float[] planes = decode(step, model, latent).toFloatArray();
-                    pictures.add(Picture.ofPlanes(
-                            planes, batch.get(i).width(), batch.get(i).height()));
+                    GenerationRequest request = batch.get(i);
+                    checkFinite(planes, model, request);
+                    pictures.add(Picture.ofPlanes(planes, request.width(), request.height()));
                 }
             }
             return pictures;
+        }
+    }
+
+    /** A latent that is not finite is seen here too: the decoder's group norms spread it over the whole picture. */
+    private static void checkFinite(float[] planes, StableDiffusion model, GenerationRequest request) {
+        for (float value : planes) {
+            if (!Float.isFinite(value)) {
+                throw new PictureNotFiniteException(model.source().path(), request.seed(), model.precision());
+            }
         }
     }
 

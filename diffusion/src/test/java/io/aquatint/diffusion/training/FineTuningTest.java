@@ -12,8 +12,12 @@ import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraPair;
 import io.aquatint.diffusion.checkpoint.LoraWeights;
 import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
+import io.aquatint.diffusion.checkpoint.ModelSource;
 import io.aquatint.diffusion.checkpoint.SafetensorsFile;
+import io.aquatint.diffusion.checkpoint.SafetensorsWriter;
+import io.aquatint.diffusion.checkpoint.TensorData;
 import io.aquatint.diffusion.checkpoint.TensorSource;
+import io.aquatint.diffusion.graph.Precision;
 import io.aquatint.diffusion.initializer.BaseModelInitializer;
 import io.aquatint.diffusion.initializer.ModelDesign;
 import io.aquatint.diffusion.pipeline.Picture;
@@ -298,6 +302,26 @@ class FineTuningTest {
             for (float number : SafetensorsFile.open(state).read("parameters").toFloats()) {
                 assertThat(Float.isFinite(number)).isTrue();
             }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aModelWhoseWeightsAreNoNumbersIsToBlameAtTheFirstStep(Precision precision) {
+        ModelSource base = ModelSource.open(folder.resolve("base"));
+        TensorSource weights = base.weights("unet");
+        Map<String, TensorData> tensors = new TreeMap<>();
+        weights.names().forEach(name -> tensors.put(name, weights.read(name)));
+        tensors.put("conv_out.bias", TensorData.of(new float[] {0, Float.NaN, 0, 0}, 4));
+        Path spoiled = folder.resolve("spoiled-" + precision);
+        SafetensorsWriter.write(spoiled, tensors, Map.of());
+
+        try (StableDiffusion broken =
+                        StableDiffusion.load(base.replacing(Map.of("unet", SafetensorsFile.open(spoiled))), precision);
+                FineTuning training = FineTuning.start(broken, LORA, config(3, 1e-3), TrainingSet.of(examples()))) {
+            assertThatThrownBy(training::step)
+                    .isInstanceOf(TrainingDivergedException.class)
+                    .hasMessageContainingAll("step 1: the loss is NaN", "the weights that training began from");
         }
     }
 
