@@ -10,6 +10,7 @@ import io.aquatint.events.TrainingSpec;
 import io.aquatint.runtime.store.ObjectMissingException;
 import io.aquatint.runtime.store.ObjectStore;
 import io.aquatint.runtime.store.Sha256;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -35,21 +36,38 @@ final class Pictures {
     }
 
     /**
-     * A person's own class pictures, as many as are wanted; without those of a shape that no picture to train on has.
+     * A person's own class pictures.
+     *
+     * @param fitting of shapes that pictures to train on have, as many as are wanted at most
+     * @param leftOut the shapes of those that no picture to train on could share a batch with, one for each
+     */
+    record OfClass(List<TrainingExample> fitting, List<Size> leftOut) {}
+
+    /**
+     * A person's own class pictures, read until there are as many as are wanted.
      *
      * @param instances the pictures to train on
      * @throws TrainingFailedException naming the first picture that is not as the manifest says
      */
-    List<TrainingExample> ofClass(TrainingRequested request, List<TrainingExample> instances) {
+    OfClass ofClass(TrainingRequested request, List<TrainingExample> instances) {
         TrainingSpec spec = request.spec();
         String caption = Objects.requireNonNull(spec.classCaption(), "a training without class pictures");
         Set<Size> sizes = instances.stream().map(Size::of).collect(Collectors.toSet());
-        return request.ownClassImages().stream()
-                .map(image -> example(image, spec))
-                .map(image -> new TrainingExample(image.id(), image.picture(), caption))
-                .filter(image -> sizes.contains(Size.of(image)))
-                .limit(spec.numClassImages())
-                .toList();
+        List<TrainingExample> fitting = new ArrayList<>();
+        List<Size> leftOut = new ArrayList<>();
+        for (ManifestImage image : request.ownClassImages()) {
+            if (fitting.size() == spec.numClassImages()) {
+                break;
+            }
+            TrainingExample example = example(image, spec);
+            Size size = Size.of(example);
+            if (sizes.contains(size)) {
+                fitting.add(new TrainingExample(example.id(), example.picture(), caption));
+            } else {
+                leftOut.add(size);
+            }
+        }
+        return new OfClass(fitting, leftOut);
     }
 
     private TrainingExample example(ManifestImage image, TrainingSpec spec) {

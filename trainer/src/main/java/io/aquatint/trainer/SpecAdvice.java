@@ -3,12 +3,15 @@ package io.aquatint.trainer;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.training.TrainingAdvice;
 import io.aquatint.diffusion.training.TrainingPlan;
+import io.aquatint.diffusion.training.TrainingSet;
 import io.aquatint.events.Method;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.TrainingWarned;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 
 /** Warns of requests that can be trained but seldom give what one wants, by the rules of {@link TrainingAdvice}. */
 public final class SpecAdvice {
@@ -39,6 +42,26 @@ public final class SpecAdvice {
     public static List<TrainingWarned> of(TrainingRequested request, StableDiffusion model) {
         TrainingSpec spec = request.spec();
         return warned(request, TrainingAdvice.of(model, SpecTraining.precision(spec), spec.resolution()));
+    }
+
+    /**
+     * The warning of a person's own class pictures that cannot be used.
+     *
+     * @param shapes of those that are left out, one for each
+     */
+    static Optional<TrainingWarned> ofLeftOut(TrainingRequested request, List<TrainingSet.Size> shapes) {
+        if (shapes.isEmpty()) {
+            return Optional.empty();
+        }
+        String names = shapes.stream().distinct().map(String::valueOf).collect(Collectors.joining(", "));
+        return Optional.of(
+                new TrainingWarned(
+                        request.trainingId(),
+                        "class-pictures-left-out",
+                        "%d of %d class pictures are left out: no picture to train on has their shape, %s"
+                                .formatted(
+                                        shapes.size(), request.ownClassImages().size(), names),
+                        "The base model draws others in their stead. To have yours used, upload class pictures of the shapes that the pictures have."));
     }
 
     private static TrainingPlan plan(TrainingRequested request) {

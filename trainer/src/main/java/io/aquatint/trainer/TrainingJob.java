@@ -141,7 +141,7 @@ final class TrainingJob {
             if (newest.isEmpty()) {
                 SpecAdvice.of(request, model).forEach(report::warned);
             }
-            Optional<List<TrainingExample>> classPictures = classPictures(model, instances);
+            Optional<List<TrainingExample>> classPictures = classPictures(model, instances, newest.isEmpty());
             if (classPictures.isEmpty()) {
                 return handBack();
             }
@@ -160,17 +160,22 @@ final class TrainingJob {
         }
 
         /** None where the method wants none; empty when the job is to be left off. */
-        private Optional<List<TrainingExample>> classPictures(StableDiffusion model, List<TrainingExample> instances) {
+        private Optional<List<TrainingExample>> classPictures(
+                StableDiffusion model, List<TrainingExample> instances, boolean begins) {
             if (!spec.learnsWithClassPictures()) {
                 return Optional.of(List.of());
             }
             Instant begun = now();
             AtomicInteger drawn = new AtomicInteger();
-            List<TrainingExample> own = new Pictures(tools.store()).ofClass(request, instances);
-            return new ClassPictures(tools.store(), model, spec).get(instances, own, signals::leaveOff, there -> {
-                double seconds = Duration.between(begun, now()).toMillis() / 1e3 / drawn.incrementAndGet();
-                report.preparing(there, seconds * Math.max(0, spec.numClassImages() - there));
-            });
+            Pictures.OfClass own = new Pictures(tools.store()).ofClass(request, instances);
+            if (begins) {
+                SpecAdvice.ofLeftOut(request, own.leftOut()).ifPresent(report::warned);
+            }
+            return new ClassPictures(tools.store(), model, spec)
+                    .get(instances, own.fitting(), signals::leaveOff, there -> {
+                        double seconds = Duration.between(begun, now()).toMillis() / 1e3 / drawn.incrementAndGet();
+                        report.preparing(there, seconds * Math.max(0, spec.numClassImages() - there));
+                    });
         }
 
         private FineTuning beginOrResume(

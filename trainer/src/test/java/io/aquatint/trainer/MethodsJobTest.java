@@ -10,11 +10,13 @@ import io.aquatint.diffusion.checkpoint.NetworkFiles;
 import io.aquatint.diffusion.checkpoint.TextualInversion;
 import io.aquatint.diffusion.checkpoint.TextualInversionFiles;
 import io.aquatint.diffusion.pipeline.BaseModels;
+import io.aquatint.diffusion.pipeline.Picture;
 import io.aquatint.events.Artifact;
 import io.aquatint.events.ArtifactFormat;
 import io.aquatint.events.CheckpointSaved;
 import io.aquatint.events.Event;
 import io.aquatint.events.FailureReason;
+import io.aquatint.events.ManifestImage;
 import io.aquatint.events.ModelVersion;
 import io.aquatint.events.TrainingCompleted;
 import io.aquatint.events.TrainingFailed;
@@ -22,6 +24,7 @@ import io.aquatint.events.TrainingPreparing;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.events.TrainingStarted;
+import io.aquatint.events.TrainingWarned;
 import io.aquatint.runtime.store.Sha256;
 import java.net.URI;
 import java.nio.file.Path;
@@ -110,6 +113,31 @@ class MethodsJobTest extends TrainingJobFixture {
         assertThat(of(TrainingPreparing.class))
                 .extracting(TrainingPreparing::classImages)
                 .containsExactly(2);
+    }
+
+    @Test
+    void classPicturesOfAShapeThatNoPictureHasAreToldOfAndDrawnInstead() {
+        Map<String, Object> settings = new HashMap<>(classPictures(2));
+        settings.put("aspectRatioBuckets", true);
+        TrainingRequested request = request(with("DREAMBOOTH_LORA", settings));
+        byte[] wide = new Picture(128, 64, new byte[3 * 128 * 64]).toPng();
+        memory.put("images/wide.png", wide, "image/png");
+        TrainingRequested own = new TrainingRequested(
+                request.trainingId(),
+                request.dataset(),
+                request.batch(),
+                request.spec(),
+                request.images(),
+                request.heldOut(),
+                List.of(new ManifestImage(Sha256.of(wide), "images/wide.png", "a mug", 1)));
+        assertThat(run(own)).isEqualTo(TrainingJob.End.COMPLETED);
+
+        assertThat(of(TrainingWarned.class))
+                .filteredOn(warned -> warned.rule().equals("class-pictures-left-out"))
+                .extracting(TrainingWarned::detail)
+                .containsExactly(
+                        "1 of 1 class pictures are left out: no picture to train on has their shape, 128 x 64");
+        assertThat(memory.list("class-pictures/")).as("drawn by the base model").hasSize(2);
     }
 
     @Test
