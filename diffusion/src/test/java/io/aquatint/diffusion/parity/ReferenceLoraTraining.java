@@ -54,7 +54,7 @@ final class ReferenceLoraTraining implements AutoCloseable {
     record Result(double loss, double gradientNorm) {}
 
     /** @param snrGamma 0 for none */
-    record Settings(int rank, double alpha, double learningRate, double snrGamma) {
+    record Settings(int rank, double alpha, double learningRate, double epsilon, double snrGamma) {
         double scale() {
             return alpha / rank;
         }
@@ -229,7 +229,7 @@ final class ReferenceLoraTraining implements AutoCloseable {
         return Math.sqrt(squares);
     }
 
-    /** Loss and norm before clipping; then clip_grad_norm_(1.0) and AdamW(betas (0.9, 0.999), eps 1e-8, weight decay 1e-2). */
+    /** Loss and norm before clipping; then clip_grad_norm_(1.0) and AdamW(betas (0.9, 0.999), weight decay 1e-2). */
     Result step(Batch batch) {
         double loss = lossAndGradients(batch);
         double norm = gradientNorm();
@@ -243,7 +243,8 @@ final class ReferenceLoraTraining implements AutoCloseable {
                 parameter.square()[i] = 0.999 * parameter.square()[i] + 0.001 * gradient * gradient;
                 double average = parameter.average()[i] / (1 - Math.pow(0.9, step));
                 double square = parameter.square()[i] / (1 - Math.pow(0.999, step));
-                parameter.values()[i] = decayed - settings.learningRate() * average / (Math.sqrt(square) + 1e-8);
+                parameter.values()[i] =
+                        decayed - settings.learningRate() * average / (Math.sqrt(square) + settings.epsilon());
             }
         }
         return new Result(loss, norm);
