@@ -1,6 +1,8 @@
 package io.aquatint.cli;
 
 import io.aquatint.diffusion.checkpoint.CheckpointException;
+import io.aquatint.diffusion.checkpoint.LoraFile;
+import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.GenerationRequest;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
@@ -13,7 +15,10 @@ import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.diffusion.training.TrainingSet;
 import io.aquatint.diffusion.training.ValidationLoss;
 import io.aquatint.events.ManifestImage;
+import io.aquatint.events.Method;
+import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingSpec;
+import io.aquatint.registry.AdapterFiles;
 import io.aquatint.trainer.SpecTraining;
 import io.aquatint.validator.SamplePrompts;
 import java.io.IOException;
@@ -116,12 +121,31 @@ final class LocalTraining {
             }
             steps(training);
             training.write(output, Map.of());
+            writeForOtherTools(training.stepsDone());
         }
         Duration time = Duration.between(begin, Instant.now());
         Files.writeString(output.resolve("README.md"), new ModelCard(spec, model, set, heldOut.size(), scores).text());
         out.printf(
                 "done      %s after %d s; the model card is %s%n",
                 output, time.toSeconds(), output.resolve("README.md"));
+    }
+
+    /** A LoRA once more, as the services write it for kohya's tools, A1111 and ComfyUI. */
+    private void writeForOtherTools(int step) {
+        if (spec.method() != Method.LORA && spec.method() != Method.DREAMBOOTH_LORA) {
+            return;
+        }
+        LoraFile lora = LoraFormats.open(output.resolve(LoraFormats.DIFFUSERS_NAME));
+        String name = String.valueOf(output.toAbsolutePath().normalize().getFileName());
+        var request = new TrainingRequested(name + "/1", name, 1, spec, manifest(set.instances()), manifest(heldOut));
+        Path kohya = AdapterFiles.writeKohya(lora, model.source(), request, step, Instant.now(), output);
+        out.printf("lora      %s, and for A1111 and ComfyUI %s%n", lora.path(), kohya);
+    }
+
+    private static List<ManifestImage> manifest(List<TrainingExample> examples) {
+        return examples.stream()
+                .map(example -> new ManifestImage(example.id(), example.id(), example.caption(), 1))
+                .toList();
     }
 
     private void steps(FineTuning training) throws IOException {
@@ -193,7 +217,7 @@ final class LocalTraining {
             }
             Path folder = output.resolve("samples");
             Files.createDirectories(folder);
-            List<String> prompts = prompts();
+            List<String> prompts = SamplePrompts.of(spec, manifest(set.instances()));
             for (int i = 0; i < prompts.size(); i++) {
                 GenerationRequest request = new GenerationRequest(
                         prompts.get(i),
@@ -210,13 +234,6 @@ final class LocalTraining {
             out.printf("samples   step %d: %d in %s%n", step, prompts.size(), folder);
         }
         out.flush();
-    }
-
-    private List<String> prompts() {
-        List<ManifestImage> pictures = set.instances().stream()
-                .map(example -> new ManifestImage(example.id(), example.id(), example.caption(), 1))
-                .toList();
-        return SamplePrompts.of(spec, pictures);
     }
 
     /** Deletes all checkpoints but the newest, the best, and as many older ones as are to be kept. */

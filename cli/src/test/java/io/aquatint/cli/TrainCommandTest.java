@@ -2,6 +2,10 @@ package io.aquatint.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.aquatint.diffusion.checkpoint.LoraFile;
+import io.aquatint.diffusion.checkpoint.LoraForm;
+import io.aquatint.diffusion.checkpoint.LoraFormats;
+import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
 import io.aquatint.diffusion.initializer.BaseModelInitializer;
 import io.aquatint.diffusion.pipeline.Picture;
 import java.io.IOException;
@@ -58,6 +62,13 @@ class TrainCommandTest {
         assertThat(whole.resolve("samples/step-000004-1.png")).exists();
         assertThat(Files.readString(whole.resolve("README.md"))).contains("`sks`", "| 4 |", "\"learningRate\" : 0.001");
         byte[] result = Files.readAllBytes(whole.resolve(LORA_FILE));
+        LoraFile kohya = LoraFormats.open(whole.resolve("whole-v1-kohya.safetensors"));
+        assertThat(kohya.form()).isEqualTo(LoraForm.KOHYA);
+        assertThat(kohya.adapters().get(Component.UNET).modules().keySet())
+                .isEqualTo(LoraFormats.read(whole.resolve(LORA_FILE)).modules().keySet());
+        assertThat(kohya.metadata())
+                .containsEntry("modelspec.trigger_phrase", "sks")
+                .containsEntry("ss_steps", "4");
 
         delete(whole.resolve("checkpoints/checkpoint-4"));
         Files.delete(whole.resolve(LORA_FILE));

@@ -26,7 +26,7 @@ import java.util.stream.Collectors;
  * Writes an adapter in the forms that other tools read, then reads each file again and checks it: it adapts just the layers that
  * the training was to adapt, every layer fits the base model, and every number is the one that was trained.
  */
-final class AdapterFiles {
+public final class AdapterFiles {
     private AdapterFiles() {}
 
     /** The kohya file's name: people collect these in one folder, so it says what it is. */
@@ -50,14 +50,25 @@ final class AdapterFiles {
         new LoraWriter(trained.weights()).diffusers(diffusers);
         verifyWritten(diffusers, trained, base, request);
 
+        Path kohya = writeKohya(trained, base, request, step, createdAt, folder);
+        return List.of(
+                new WrittenFile(ArtifactFormat.DIFFUSERS, diffusers), new WrittenFile(ArtifactFormat.KOHYA, kohya));
+    }
+
+    /**
+     * Writes kohya's file of an adapter into a folder, {@code DATASET-vBATCH-kohya.safetensors}.
+     *
+     * @return the file, checked
+     * @throws CheckpointException with all that does not fit; what was written then is not to be used
+     */
+    public static Path writeKohya(
+            LoraFile trained, ModelSource base, TrainingRequested request, int step, Instant createdAt, Path folder) {
         Path kohya = folder.resolve(kohyaName(request));
         new LoraWriter(trained.weights())
                 .unet(base.config("unet"))
                 .kohya(kohya, kohyaMetadata(base, request, step, createdAt));
         verifyWritten(kohya, trained, base, request);
-
-        return List.of(
-                new WrittenFile(ArtifactFormat.DIFFUSERS, diffusers), new WrittenFile(ArtifactFormat.KOHYA, kohya));
+        return kohya;
     }
 
     private static KohyaMetadata kohyaMetadata(
