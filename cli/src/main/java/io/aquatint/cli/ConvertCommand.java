@@ -65,12 +65,8 @@ final class ConvertCommand implements Callable<Integer> {
     @Option(names = "--token", paramLabel = "WORD", description = "What stands for a textual inversion in prompts.")
     private @Nullable String token;
 
-    @Option(
-            names = "--config",
-            paramLabel = "DIR",
-            description =
-                    "A diffusers folder with the configs of a single file whose sizes are not the published ones.")
-    private @Nullable Path config;
+    @Mixin
+    private ConfigOption config = new ConfigOption();
 
     @Mixin
     private DtypeOption dtype = new DtypeOption();
@@ -82,8 +78,8 @@ final class ConvertCommand implements Callable<Integer> {
                     spec.commandLine(), "--to " + form + " is none of diffusers, peft, kohya, a1111, single-file");
         }
         PrintWriter out = spec.commandLine().getOut();
-        if (config != null) {
-            model(ModelSource.open(in, config), true);
+        if (config.isGiven()) {
+            model(config.open(in), true);
             return 0;
         }
         Contents contents = Contents.of(in);

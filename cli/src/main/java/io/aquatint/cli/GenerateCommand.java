@@ -60,12 +60,8 @@ final class GenerateCommand implements Callable<Integer> {
             description = "The base model: a diffusers folder or a single file. SD 1.x, 2.x or XL.")
     private Path base = Path.of("");
 
-    @Option(
-            names = "--config",
-            paramLabel = "DIR",
-            description =
-                    "A diffusers folder with the configs of a single file whose sizes are not the published ones.")
-    private @Nullable Path config;
+    @Mixin
+    private ConfigOption config = new ConfigOption();
 
     @Option(
             names = "--prompt",
@@ -149,7 +145,7 @@ final class GenerateCommand implements Callable<Integer> {
             throw wrong(pictures + " pictures need a folder, and " + output + " is a file's name");
         }
         // all that is small is read and checked before the base model's weights are
-        ModelSource source = config == null ? ModelSource.open(base) : ModelSource.open(base, config);
+        ModelSource source = config.open(base);
         Adaptation adaptation = new Adaptation(loras(source), words(source), networks());
         try (ProgressLine bar = new ProgressLine("loading", " MiB", 1 << 20);
                 StableDiffusion model = StableDiffusion.load(source, wanted, bar::to);

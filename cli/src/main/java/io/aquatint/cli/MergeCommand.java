@@ -61,12 +61,8 @@ final class MergeCommand implements Callable<Integer> {
             description = "The base model: a diffusers folder or a single file.")
     private @Nullable Path base;
 
-    @Option(
-            names = "--config",
-            paramLabel = "DIR",
-            description =
-                    "A diffusers folder with the configs of a single file whose sizes are not the published ones.")
-    private @Nullable Path config;
+    @Mixin
+    private ConfigOption config = new ConfigOption();
 
     @Option(
             names = {"-o", "--output"},
@@ -116,7 +112,7 @@ final class MergeCommand implements Callable<Integer> {
         if (base != null && rule != null) {
             throw wrong("--rank and --energy are for a LoRA, and --base makes a base model");
         }
-        if (base == null && config != null) {
+        if (base == null && config.isGiven()) {
             throw wrong("--config is for --base");
         }
         if (form == null) {
@@ -156,7 +152,7 @@ final class MergeCommand implements Callable<Integer> {
     }
 
     private void bake(Path path) {
-        ModelSource model = config == null ? ModelSource.open(path) : ModelSource.open(path, config);
+        ModelSource model = config.open(path);
         List<Summand> summands = new ArrayList<>();
         for (WeightedFile file : files) {
             Contents contents = Contents.of(file.path());

@@ -39,7 +39,7 @@ public interface ModelSource {
 
     /** The same model with other weights, each made when it is read; {@code change} gives what becomes of a component's. */
     default ModelSource changed(Function<String, TensorChange> change) {
-        return new ChangedModel(this, change);
+        return new DerivedModel(this, component -> weights(component).changed(change.apply(component)));
     }
 
     /**
@@ -55,7 +55,13 @@ public interface ModelSource {
                         .formatted(weights.describe(), path(), component));
             }
         });
-        return new ReplacedNetworks(this, Map.copyOf(networks));
+        Map<String, TensorSource> others = Map.copyOf(networks);
+        return new DerivedModel(this, component -> {
+            TensorSource other = others.get(component);
+            return other == null
+                    ? weights(component)
+                    : new ConfiguredTensors(other, component, () -> config(component));
+        });
     }
 
     Path path();

@@ -83,7 +83,7 @@ public final class ModelWriter {
         if (large) {
             classes.put("text_encoder_2", List.of("transformers", "CLIPTextModelWithProjection"));
             classes.put("tokenizer_2", List.of("transformers", "CLIPTokenizer"));
-            index.put("force_zeros_for_empty_prompt", true);
+            index.put("force_zeros_for_empty_prompt", model.zerosForAbsentNegativePrompt());
         } else {
             index.set("safety_checker", JSON.createArrayNode().addNull().addNull());
             index.put("requires_safety_checker", false);

@@ -82,6 +82,21 @@ class ModelWriterTest {
         }
     }
 
+    @Test
+    void whatAnAbsentNegativePromptStandsForIsKept() throws IOException {
+        Path source = TinyModels.stableDiffusionXl(folder.resolve("sdxl"));
+        for (boolean zeros : new boolean[] {true, false}) {
+            TinyModels.edit(
+                    source.resolve("model_index.json"), index -> index.put("force_zeros_for_empty_prompt", zeros));
+            ModelSource model = ModelSource.open(source);
+            Path cast = folder.resolve("cast-" + zeros);
+            ModelWriter.diffusersFolder(model.changed(component -> TensorChange.to(DType.F16)), cast);
+            assertThat(ModelSource.open(cast).zerosForAbsentNegativePrompt()).isEqualTo(zeros);
+            assertThat(model.replacing(Map.of("unet", model.weights("unet"))).zerosForAbsentNegativePrompt())
+                    .isEqualTo(zeros);
+        }
+    }
+
     private static void sameTensors(TensorSource actual, TensorSource expected) {
         assertThat(actual.names()).containsExactlyInAnyOrderElementsOf(expected.names());
         for (String name : expected.names()) {

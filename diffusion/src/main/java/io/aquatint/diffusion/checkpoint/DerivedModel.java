@@ -3,8 +3,12 @@ package io.aquatint.diffusion.checkpoint;
 import java.nio.file.Path;
 import java.util.function.Function;
 
-/** A base model whose weights are changed as they are read. */
-record ChangedModel(ModelSource original, Function<String, TensorChange> change) implements ModelSource {
+/**
+ * A base model with other weights.
+ *
+ * @param derived what takes the place of a component's weights, or these themselves
+ */
+record DerivedModel(ModelSource original, Function<String, TensorSource> derived) implements ModelSource {
     @Override
     public Path path() {
         return original.path();
@@ -27,7 +31,12 @@ record ChangedModel(ModelSource original, Function<String, TensorChange> change)
 
     @Override
     public TensorSource weights(String component) {
-        return original.weights(component).changed(change.apply(component));
+        return derived.apply(component);
+    }
+
+    @Override
+    public boolean zerosForAbsentNegativePrompt() {
+        return original.zerosForAbsentNegativePrompt();
     }
 
     @Override
