@@ -30,14 +30,17 @@ import picocli.CommandLine.Spec;
         description = "Fine-tune a model on a folder of pictures, without a broker.",
         footer = {
             "",
-            "The caption of a.jpg is read from a.txt beside it, or from the folder's metadata.jsonl; --instance-prompt is",
-            "for the others. A tenth of the pictures measure the training and are not trained on. The output folder gets",
-            "the result in diffusers' format, a LoRA also in kohya's (A1111, ComfyUI), samples/, checkpoints/ and README.md,",
-            "a model card with settings and scores.",
+            "The caption of a.jpg is read from a.txt beside it, or from the folder's",
+            "metadata.jsonl; --instance-prompt is for the others. A tenth of the pictures",
+            "measure the training and are not trained on. The output folder gets the result",
+            "in diffusers' format, a LoRA also in kohya's (A1111, ComfyUI), samples/,",
+            "checkpoints/ and README.md, a model card with settings and scores.",
             "",
-            "  aquatint train --base sd15/ --images cats/ --trigger-word sks --class-word cat -o sks-cat/",
-            "  aquatint train --base sd15/ --images cats/ --method dreambooth --instance-prompt 'a photo of sks cat' \\",
-            "      --class-prompt 'a photo of a cat' --mixed-precision bf16 -o sks-cat/"
+            "  aquatint train --base sd15/ --images cats/ --trigger-word sks \\",
+            "      --class-word cat -o sks-cat/",
+            "  aquatint train --base sd15/ --images cats/ --method dreambooth \\",
+            "      --instance-prompt 'a photo of sks cat' --class-prompt 'a photo of a cat' \\",
+            "      --mixed-precision bf16 -o sks-cat/"
         },
         sortOptions = false,
         mixinStandardHelpOptions = true)
