@@ -3,6 +3,7 @@ package io.aquatint.cli;
 import io.aquatint.diffusion.checkpoint.CheckpointException;
 import io.aquatint.diffusion.checkpoint.LoraFile;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
+import io.aquatint.diffusion.checkpoint.TextualInversionFiles;
 import io.aquatint.diffusion.pipeline.AdaptedModel;
 import io.aquatint.diffusion.pipeline.GenerationRequest;
 import io.aquatint.diffusion.pipeline.StableDiffusion;
@@ -15,10 +16,10 @@ import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.diffusion.training.TrainingSet;
 import io.aquatint.diffusion.training.ValidationLoss;
 import io.aquatint.events.ManifestImage;
-import io.aquatint.events.Method;
 import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingSpec;
 import io.aquatint.registry.AdapterFiles;
+import io.aquatint.registry.WordFiles;
 import io.aquatint.trainer.SpecTraining;
 import io.aquatint.validator.SamplePrompts;
 import java.io.IOException;
@@ -130,16 +131,25 @@ final class LocalTraining {
                 output, time.toSeconds(), output.resolve("README.md"));
     }
 
-    /** A LoRA once more, as the services write it for kohya's tools, A1111 and ComfyUI. */
+    /** A LoRA or a word once more, as the services write it for kohya's tools, A1111 and ComfyUI. */
     private void writeForOtherTools(int step) {
-        if (spec.method() != Method.LORA && spec.method() != Method.DREAMBOOTH_LORA) {
-            return;
-        }
-        LoraFile lora = LoraFormats.open(output.resolve(LoraFormats.DIFFUSERS_NAME));
         String name = String.valueOf(output.toAbsolutePath().normalize().getFileName());
         var request = new TrainingRequested(name + "/1", name, 1, spec, manifest(set.instances()), manifest(heldOut));
-        Path kohya = AdapterFiles.writeKohya(lora, model.source(), request, step, Instant.now(), output);
-        out.printf("lora      %s, and for A1111 and ComfyUI %s%n", lora.path(), kohya);
+        switch (spec.method()) {
+            case LORA, DREAMBOOTH_LORA -> {
+                LoraFile lora = LoraFormats.open(output.resolve(LoraFormats.DIFFUSERS_NAME));
+                tell(AdapterFiles.writeKohya(lora, model.source(), request, step, Instant.now(), output));
+            }
+            case TEXTUAL_INVERSION -> {
+                Path word = output.resolve(TextualInversionFiles.DIFFUSERS_NAME);
+                tell(WordFiles.writeA1111(TextualInversionFiles.read(word), request, step, output));
+            }
+            case DREAMBOOTH, FULL -> {} // the whole model, which merge makes of the networks where it is wanted
+        }
+    }
+
+    private void tell(Path file) {
+        out.printf("result    for diffusers, and for A1111 and ComfyUI as %s%n", file);
     }
 
     private static List<ManifestImage> manifest(List<TrainingExample> examples) {

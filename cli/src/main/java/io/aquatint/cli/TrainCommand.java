@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
             "The caption of a.jpg is read from a.txt beside it, or from the folder's",
             "metadata.jsonl; --instance-prompt is for the others. A tenth of the pictures",
             "measure the training and are not trained on. The output folder gets the result",
-            "in diffusers' format, a LoRA also in kohya's (A1111, ComfyUI), samples/,",
+            "in diffusers' format, a LoRA or a word also for A1111 and ComfyUI, samples/,",
             "checkpoints/ and README.md, a model card with settings and scores.",
             "",
             "  aquatint train --base sd15/ --images cats/ --trigger-word sks \\",

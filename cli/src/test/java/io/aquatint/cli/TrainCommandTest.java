@@ -6,6 +6,8 @@ import io.aquatint.diffusion.checkpoint.LoraFile;
 import io.aquatint.diffusion.checkpoint.LoraForm;
 import io.aquatint.diffusion.checkpoint.LoraFormats;
 import io.aquatint.diffusion.checkpoint.LoraWeights.Component;
+import io.aquatint.diffusion.checkpoint.TextualInversion;
+import io.aquatint.diffusion.checkpoint.TextualInversionFiles;
 import io.aquatint.diffusion.initializer.BaseModelInitializer;
 import io.aquatint.diffusion.pipeline.Picture;
 import java.io.IOException;
@@ -96,7 +98,11 @@ class TrainCommandTest {
                 "2");
 
         assertThat(run.code()).as(run.printed()).isZero();
-        assertThat(out.resolve("learned_embeds.safetensors")).exists();
+        TextualInversion word = TextualInversionFiles.read(out.resolve("learned_embeds.safetensors"));
+        assertThat(word.token()).isEqualTo("<cup>");
+        TextualInversion forA1111 = TextualInversionFiles.read(out.resolve("cup.safetensors"), "<cup>");
+        assertThat(forA1111.vectors()).hasSize(2);
+        assertThat(forA1111.vectors().get(1)).isEqualTo(word.vectors().get(1));
     }
 
     @Test

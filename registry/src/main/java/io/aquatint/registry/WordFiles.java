@@ -14,7 +14,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** Writes a word in the forms that other tools read, then reads each file again: it fits the base model and is the one that was learned. */
-final class WordFiles {
+public final class WordFiles {
     private WordFiles() {}
 
     /**
@@ -32,20 +32,31 @@ final class WordFiles {
             throw new CheckpointException("%s has %d vectors, but %d were to be learned"
                     .formatted(learned.getFileName(), word.vectors().size(), vectors));
         }
-        Map<String, String> metadata =
-                Map.of("aquatint.training", request.trainingId(), "aquatint.step", String.valueOf(step));
 
         List<WrittenFile> written = new ArrayList<>();
         Path diffusers = folder.resolve(TextualInversionFiles.DIFFUSERS_NAME);
-        TextualInversionFiles.writeDiffusers(diffusers, word, metadata)
+        TextualInversionFiles.writeDiffusers(diffusers, word, metadata(request, step))
                 .forEach(file -> written.add(new WrittenFile(ArtifactFormat.DIFFUSERS, file)));
         verifyWritten(diffusers, word, null);
 
-        Path other = folder.resolve(nameOf(word.token(), request) + ".safetensors");
-        TextualInversionFiles.writeA1111(other, word, metadata);
-        verifyWritten(other, word, word.token());
-        written.add(new WrittenFile(ArtifactFormat.A1111, other));
+        written.add(new WrittenFile(ArtifactFormat.A1111, writeA1111(word, request, step, folder)));
         return written;
+    }
+
+    /**
+     * Writes a word into a folder for A1111 and ComfyUI, in a file that is called as the word is, as far as files can be.
+     *
+     * @return the file, checked
+     */
+    public static Path writeA1111(TextualInversion word, TrainingRequested request, int step, Path folder) {
+        Path file = folder.resolve(nameOf(word.token(), request) + ".safetensors");
+        TextualInversionFiles.writeA1111(file, word, metadata(request, step));
+        verifyWritten(file, word, word.token());
+        return file;
+    }
+
+    private static Map<String, String> metadata(TrainingRequested request, int step) {
+        return Map.of("aquatint.training", request.trainingId(), "aquatint.step", String.valueOf(step));
     }
 
     /** The token without what file names may not have: tools take the name for the word. */
