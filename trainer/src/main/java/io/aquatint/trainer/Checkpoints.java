@@ -38,30 +38,39 @@ final class Checkpoints {
     }
 
     /**
-     * Stores what was learned and the state as they are now, and last the event that tells of them.
+     * Writes what was learned and the state as they are now into files, for {@link #store}.
      *
      * @param loss of the step
      */
-    CheckpointSaved save(String trainingId, FineTuning training, int epoch, double loss) {
+    Written write(String trainingId, FineTuning training, int epoch, double loss) {
         Place place = new Place(epoch, training.stepsDone());
         Path state = scratch.file("state.safetensors");
         training.saveState(state);
-        store.put(keys.state(place), state, SAFETENSORS);
         Map<String, String> metadata =
                 Map.of("aquatint.training", trainingId, "aquatint.step", String.valueOf(place.step()));
-        Path result = result(training, metadata);
+        return new Written(trainingId, place, state, result(training, metadata), loss);
+    }
+
+    /** A checkpoint in files, which the next one will overwrite. */
+    record Written(String trainingId, Place place, Path state, Path result, double loss) {}
+
+    /** Stores what was written, and last the event that tells of it. */
+    CheckpointSaved store(Written written) {
+        Place place = written.place();
+        Path result = written.result();
+        store.put(keys.state(place), written.state(), SAFETENSORS);
         store.put(keys.result(place, method), result, SAFETENSORS);
         CheckpointSaved saved;
         try {
             saved = new CheckpointSaved(
-                    trainingId,
+                    written.trainingId(),
                     place.step(),
-                    epoch,
+                    place.epoch(),
                     keys.result(place, method),
                     Sha256.of(result),
                     Files.size(result),
                     keys.state(place),
-                    loss);
+                    written.loss());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read %s: %s".formatted(result, e), e);
         }

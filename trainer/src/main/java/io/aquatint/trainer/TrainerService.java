@@ -22,6 +22,8 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.common.KafkaException;
@@ -45,6 +47,11 @@ public final class TrainerService implements Service {
     private final EarlierVersions versions = new EarlierVersions();
     private final EventTail tail;
     private final ShareWorker<TrainingRequest> worker;
+    private final ExecutorService uploads = Executors.newSingleThreadExecutor(task -> {
+        Thread thread = new Thread(task, "checkpoints");
+        thread.setDaemon(true);
+        return thread;
+    });
     private final Object turn = new Object();
     private boolean working;
     private boolean started;
@@ -63,7 +70,8 @@ public final class TrainerService implements Service {
                 versions,
                 settings,
                 new TrainerMetrics(metrics),
-                Clock.systemUTC());
+                Clock.systemUTC(),
+                uploads);
         this.tail = new EventTail(kafka, "trainer")
                 .on(Topics.TRAINING_COMMANDS, commands::on)
                 .on(Topics.VALIDATION_EVENTS, scores::on)
@@ -104,6 +112,7 @@ public final class TrainerService implements Service {
             worker.close();
             tail.close();
         }
+        uploads.shutdown();
         model.close();
     }
 

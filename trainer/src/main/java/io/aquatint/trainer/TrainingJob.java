@@ -23,8 +23,12 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,7 +64,11 @@ final class TrainingJob {
         STALE
     }
 
-    /** What jobs work with, one after the other. */
+    /**
+     * What jobs work with, one after the other.
+     *
+     * @param uploads stores checkpoints while the training goes on
+     */
     record Tools(
             ObjectStore store,
             EventSink events,
@@ -68,7 +76,8 @@ final class TrainingJob {
             EarlierVersions versions,
             TrainerSettings settings,
             TrainerMetrics metrics,
-            Clock clock) {}
+            Clock clock,
+            Executor uploads) {}
 
     /** @param deliveries as Kafka counts them, from 1 */
     TrainingJob(Tools tools, TrainingRequested request, int deliveries, Signals signals) {
@@ -116,6 +125,7 @@ final class TrainingJob {
         private final Epoch claimed;
         private final TrainingReport report;
         private @Nullable CheckpointSaved saved;
+        private @Nullable CompletableFuture<CheckpointSaved> storing;
         private double loss;
 
         Run(Epoch claimed) {
@@ -154,7 +164,7 @@ final class TrainingJob {
                             training.stepsDone(),
                             tools.settings().workerName(),
                             model.manager().getDevice());
-                    return train(training, checkpoints);
+                    return trainAndStore(training, checkpoints);
                 }
             }
         }
@@ -208,6 +218,20 @@ final class TrainingJob {
                     tools.versions().fetch(request, tools.store(), folder).orElse(null));
         }
 
+        /** Whatever ends the training, a checkpoint that is on its way to the store arrives there and is told of. */
+        private End trainAndStore(FineTuning training, Checkpoints checkpoints) {
+            try {
+                return train(training, checkpoints);
+            } catch (RuntimeException | Error e) {
+                try {
+                    awaitStored();
+                } catch (RuntimeException suppressed) {
+                    e.addSuppressed(suppressed);
+                }
+                throw e;
+            }
+        }
+
         private End train(FineTuning training, Checkpoints checkpoints) {
             if (saved != null) {
                 report.saved(saved); // its trainer may have died before it told
@@ -216,8 +240,8 @@ final class TrainingJob {
             var pace = new Pace(training.stepsDone(), now());
             while (!training.done() && !(training.stepsDone() > 0 && stopped())) {
                 if (signals.leaveOff()) {
-                    if (training.stepsDone() > savedStep()) {
-                        save(training, checkpoints);
+                    if (training.stepsDone() > 0) {
+                        newest(training, checkpoints);
                     }
                     return handBack();
                 }
@@ -230,27 +254,69 @@ final class TrainingJob {
                 report.progress(result, pace, last);
                 if (!last && result.step() % spec.checkpointEvery() == 0) {
                     save(training, checkpoints);
+                } else if (storing != null && storing.isDone()) {
+                    awaitStored();
                 }
             }
-            return complete(
-                    saved != null && saved.step() == training.stepsDone() ? saved : save(training, checkpoints));
+            return complete(newest(training, checkpoints));
         }
 
         private boolean stopped() {
             return signals.stopped(request.trainingId());
         }
 
-        private int savedStep() {
-            return saved == null ? 0 : saved.step();
+        /** The checkpoint of this step, in the store. */
+        private CheckpointSaved newest(FineTuning training, Checkpoints checkpoints) {
+            awaitStored();
+            if (saved == null || saved.step() != training.stepsDone()) {
+                save(training, checkpoints);
+                awaitStored();
+            }
+            return Objects.requireNonNull(saved);
         }
 
-        private CheckpointSaved save(FineTuning training, Checkpoints checkpoints) {
-            CheckpointSaved now = checkpoints.save(request.trainingId(), training, claimed.number(), loss);
+        /** Writes a checkpoint, which is stored while the training goes on. */
+        private void save(FineTuning training, Checkpoints checkpoints) {
+            awaitStored(); // its files are to be overwritten
+            Checkpoints.Written written = checkpoints.write(request.trainingId(), training, claimed.number(), loss);
+            Map<Integer, Double> scores = signals.scores(request.trainingId());
+            storing = CompletableFuture.supplyAsync(
+                    () -> {
+                        CheckpointSaved now = checkpoints.store(written);
+                        checkpoints.retain(spec.checkpointsKept(), scores);
+                        return now;
+                    },
+                    tools.uploads());
+            if (storing.isDone()) {
+                awaitStored();
+            }
+        }
+
+        /** Waits for the checkpoint that is on its way, if any, and tells of it. */
+        private void awaitStored() {
+            CompletableFuture<CheckpointSaved> upload = storing;
+            if (upload == null) {
+                return;
+            }
+            storing = null;
+            CheckpointSaved now = result(upload);
             saved = now;
             tools.metrics().checkpointSaved();
             report.saved(now);
-            checkpoints.retain(spec.checkpointsKept(), signals.scores(request.trainingId()));
-            return now;
+        }
+
+        private static CheckpointSaved result(CompletableFuture<CheckpointSaved> upload) {
+            try {
+                return upload.join();
+            } catch (CompletionException e) {
+                if (e.getCause() instanceof RuntimeException cause) {
+                    throw cause;
+                }
+                if (e.getCause() instanceof Error cause) {
+                    throw cause;
+                }
+                throw e;
+            }
         }
 
         private End complete(CheckpointSaved last) {

@@ -15,6 +15,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What becomes of a training that cannot go on. */
 class TrainingJobFailureTest extends TrainingJobFixture {
@@ -120,8 +122,10 @@ class TrainingJobFailureTest extends TrainingJobFixture {
         assertThat(only(TrainingFailed.class).detail()).contains("FluxPipeline");
     }
 
-    @Test
-    void aStoreThatDoesNotAnswerIsTriedAgainUntilTheAttemptsAreUsedUp() {
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aStoreThatDoesNotAnswerIsTriedAgainUntilTheAttemptsAreUsedUp(boolean meanwhile) {
+        uploads = meanwhile ? task -> new Thread(task).start() : uploads;
         store = failing(key -> key.endsWith("state.safetensors"));
 
         assertThat(run(request(2))).isEqualTo(TrainingJob.End.FAILED_FOR_NOW);

@@ -36,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
@@ -58,8 +59,9 @@ abstract class TrainingJobFixture {
     final List<Event<TrainingEvent>> events = new ArrayList<>();
     final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     ObjectStore store = memory;
+    Executor uploads = Runnable::run;
     Consumer<TrainingEvent> onEvent = event -> {};
-    boolean leaveOff;
+    volatile boolean leaveOff;
     boolean stopped;
     Map<Integer, Double> scores = Map.of();
     final EarlierVersions versions = new EarlierVersions();
@@ -116,7 +118,8 @@ abstract class TrainingJobFixture {
                 versions,
                 settings,
                 new TrainerMetrics(registry),
-                Clock.fixed(NOON, ZoneOffset.UTC));
+                Clock.fixed(NOON, ZoneOffset.UTC),
+                uploads);
         return new TrainingJob(tools, request, deliveries, signals).run();
     }
 

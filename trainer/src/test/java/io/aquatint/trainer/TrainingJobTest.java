@@ -16,8 +16,10 @@ import io.aquatint.events.TrainingRequested;
 import io.aquatint.events.TrainingStarted;
 import io.aquatint.events.TrainingWarned;
 import io.aquatint.runtime.store.Sha256;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
 class TrainingJobTest extends TrainingJobFixture {
@@ -104,6 +106,56 @@ class TrainingJobTest extends TrainingJobFixture {
         assertThat(memory.get(only(TrainingCompleted.class).objectKey())).isEqualTo(whole);
         LoraWeights weights = adapter(only(TrainingCompleted.class).objectKey());
         assertThat(weights.modules()).isNotEmpty();
+    }
+
+    @Test
+    void aTrainingGoesOnWhileACheckpointIsStored() {
+        run(request(5));
+        byte[] second = memory.get(KEYS.result(place(1, 2), Method.LORA));
+        byte[] fourth = memory.get(KEYS.result(place(1, 4), Method.LORA));
+        startAnew();
+
+        double before = steps();
+        Iterator<Integer> stepsToAwait = List.of(4, 5, 5).iterator();
+        uploads = task -> {
+            int awaited = stepsToAwait.next();
+            new Thread(() -> {
+                        while (steps() - before < awaited) {
+                            LockSupport.parkNanos(1_000_000);
+                        }
+                        task.run();
+                    })
+                    .start();
+        };
+        assertThat(run(request(5))).isEqualTo(TrainingJob.End.COMPLETED);
+
+        assertThat(of(CheckpointSaved.class)).extracting(CheckpointSaved::step).containsExactly(2, 4, 5);
+        assertThat(types()).endsWith("checkpoint.saved", "training.completed");
+        assertThat(memory.get(KEYS.result(place(1, 2), Method.LORA))).isEqualTo(second);
+        assertThat(memory.get(KEYS.result(place(1, 4), Method.LORA))).isEqualTo(fourth);
+    }
+
+    private double steps() {
+        return registry.counter("aquatint.training.steps").count();
+    }
+
+    @Test
+    void aTrainerThatLeavesOffWaitsForTheCheckpointOnItsWay() {
+        uploads = task -> new Thread(() -> {
+                    leaveOff = true;
+                    LockSupport.parkNanos(300_000_000);
+                    task.run();
+                })
+                .start();
+
+        assertThat(run(request(100))).isEqualTo(TrainingJob.End.HANDED_BACK);
+
+        List<Integer> told =
+                of(CheckpointSaved.class).stream().map(CheckpointSaved::step).toList();
+        assertThat(told).startsWith(2);
+        assertThat(CompleteCheckpoints.all(KEYS, memory.list(KEYS.epochs())))
+                .extracting(TrainingKeys.Place::step)
+                .isEqualTo(told);
     }
 
     @Test
