@@ -14,6 +14,7 @@ import io.aquatint.diffusion.pipeline.StableDiffusion;
 import io.aquatint.diffusion.pipeline.TextToImage;
 import io.aquatint.diffusion.scheduler.Sampler;
 import io.aquatint.diffusion.training.FineTuning;
+import io.aquatint.diffusion.training.OptimizerConfig;
 import io.aquatint.diffusion.training.TrainingConfig;
 import io.aquatint.diffusion.training.TrainingExample;
 import io.aquatint.diffusion.training.TrainingMethod;
@@ -45,43 +46,80 @@ public final class GpuBenchmark {
         this.steps = steps;
     }
 
-    /** @param arguments FOLDER STEPS WORK...; works are sd15-lora-1, sd15-lora-4, sdxl-lora-1, sd15-dreambooth-2, sd15-sample-1, -4 */
+    /** @param arguments FOLDER STEPS WORK...; see {@link Work} */
     public static void main(String[] arguments) {
         GpuBenchmark benchmark = new GpuBenchmark(Path.of(arguments[0]), Integer.parseInt(arguments[1]));
         for (String work : Arrays.copyOfRange(arguments, 2, arguments.length)) {
-            benchmark.run(work);
+            benchmark.run(Work.of(work));
         }
     }
 
-    private void run(String work) {
-        String name = work.substring(0, work.indexOf('-'));
-        int batch = Integer.parseInt(work.substring(work.lastIndexOf('-') + 1));
-        Path folder = models.resolve(name);
-        FullSizeModel.write(name, folder);
-        if (work.equals(name + "-model-0")) {
-            return; // it was only to be written
+    /**
+     * What is timed.
+     *
+     * @param name MODEL-KIND-BATCH, and after another - an option of a training: adamw8bit, checkpointing or fp16
+     * @param model sd15, 512 pixels, or sdxl, 1024
+     * @param kind lora, dreambooth, sample, or model to write one and no more
+     * @param batch pictures at once
+     */
+    private record Work(String name, String model, String kind, int batch, String option) {
+        private static final List<String> KINDS = List.of("lora", "dreambooth", "sample", "model");
+        private static final List<String> OPTIONS = List.of("", "adamw8bit", "checkpointing", "fp16");
+
+        static Work of(String name) {
+            String[] parts = name.split("-");
+            String option = parts.length > 3 ? parts[3] : "";
+            if (parts.length < 3 || !KINDS.contains(parts[1]) || !OPTIONS.contains(option)) {
+                throw new IllegalArgumentException(
+                        "%s is no work: MODEL-KIND-BATCH[-OPTION], KIND one of %s, OPTION one of %s"
+                                .formatted(name, KINDS, OPTIONS));
+            }
+            return new Work(name, parts[0], parts[1], Integer.parseInt(parts[2]), option);
+        }
+
+        int pixels() {
+            return model.equals("sdxl") ? 1024 : 512;
+        }
+
+        Precision precision() {
+            return option.equals("fp16") ? Precision.FP16 : Precision.BF16;
+        }
+
+        TrainingConfig training(int steps, long seed) {
+            TrainingConfig config = TrainingConfig.of(steps, 1e-4, seed)
+                    .withBatchSize(kind.equals("dreambooth") ? batch / 2 : batch)
+                    .withGradientCheckpointing(option.equals("checkpointing"));
+            return option.equals("adamw8bit")
+                    ? config.withOptimizer(OptimizerConfig.DEFAULT.withKind(OptimizerConfig.Kind.ADAMW_8BIT))
+                    : config;
+        }
+    }
+
+    private void run(Work work) {
+        Path folder = models.resolve(work.model());
+        FullSizeModel.write(work.model(), folder);
+        if (work.kind().equals("model")) {
+            return;
         }
         try (StableDiffusion model =
-                StableDiffusion.load(ModelSource.open(folder), Precision.BF16, LoadProgress.UNSEEN)) {
-            int pixels = name.equals("sdxl") ? 1024 : 512;
-            if (work.contains("sample")) {
-                sample(work, model, batch, pixels);
+                StableDiffusion.load(ModelSource.open(folder), work.precision(), LoadProgress.UNSEEN)) {
+            if (work.kind().equals("sample")) {
+                sample(work, model);
             } else {
-                train(work, model, batch, pixels);
+                train(work, model);
             }
         }
     }
 
-    private void train(String work, StableDiffusion model, int batch, int pixels) {
-        boolean dreamBooth = work.contains("dreambooth");
-        int size = dreamBooth ? batch / 2 : batch;
+    private void train(Work work, StableDiffusion model) {
+        boolean dreamBooth = work.kind().equals("dreambooth");
+        int pixels = work.pixels();
         TrainingMethod method = dreamBooth
                 ? new TrainingMethod.FullFineTuning(false, null)
                 : new TrainingMethod.Lora(new LoraConfig(RANK, RANK, LoraConfig.ATTENTION), false);
         List<TrainingExample> instances = pictures(4, pixels, "a photo of sks dog");
         List<TrainingExample> others = dreamBooth ? pictures(4, pixels, "a photo of a dog") : List.of();
-        TrainingConfig config =
-                TrainingConfig.of(WARM_UP + steps + UNDER_THE_CLOCK, 1e-4, 1).withBatchSize(size);
+        TrainingConfig config = work.training(WARM_UP + steps + UNDER_THE_CLOCK, 1);
         TrainingSet set = new TrainingSet(instances, others);
         List<Double> times = new ArrayList<>();
         List<Float> losses = new ArrayList<>();
@@ -102,12 +140,12 @@ public final class GpuBenchmark {
                     times,
                     String.format(Locale.ROOT, "\"first_step_s\": %.2f%s, \"losses\": %s", first, kernels, losses));
         }
-        secondJob(model, method, size, set);
+        secondJob(work, model, method, set);
     }
 
     /** Another training with the base that is there, from its request, with all pictures, to the end of its first step. */
-    private static void secondJob(StableDiffusion model, TrainingMethod method, int batchSize, TrainingSet set) {
-        TrainingConfig config = TrainingConfig.of(1, 1e-4, 2).withBatchSize(batchSize);
+    private static void secondJob(Work work, StableDiffusion model, TrainingMethod method, TrainingSet set) {
+        TrainingConfig config = work.training(1, 2);
         long start = System.nanoTime();
         try (FineTuning training = FineTuning.start(model, method, config, set)) {
             training.step();
@@ -137,11 +175,12 @@ public final class GpuBenchmark {
         return examples;
     }
 
-    private void sample(String work, StableDiffusion model, int batch, int pixels) {
+    private void sample(Work work, StableDiffusion model) {
+        int pixels = work.pixels();
         List<Double> times = new ArrayList<>();
         double first = 0;
         List<GenerationRequest> requests = new ArrayList<>();
-        for (int seed = 0; seed < batch; seed++) {
+        for (int seed = 0; seed < work.batch(); seed++) {
             requests.add(new GenerationRequest(
                     "a photo of a dog", "", seed, 30, 7.5, pixels, pixels, Sampler.Kind.DPMPP_2M));
         }
@@ -162,7 +201,7 @@ public final class GpuBenchmark {
         report(work, times, String.format(Locale.ROOT, "\"first_sampling_s\": %.2f%s", first, kernels));
     }
 
-    private static void report(String work, List<Double> times, String more) {
+    private static void report(Work work, List<Double> times, String more) {
         double[] sorted =
                 times.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         Device device = Engine.getEngine("PyTorch").defaultDevice();
@@ -170,7 +209,7 @@ public final class GpuBenchmark {
         System.out.printf(
                 Locale.ROOT,
                 "{\"name\": \"%s\", \"median\": %.2f, \"min\": %.2f, \"max\": %.2f, \"used\": %.2f, %s}%n",
-                work,
+                work.name(),
                 sorted[sorted.length / 2],
                 sorted[0],
                 sorted[sorted.length - 1],
