@@ -254,7 +254,8 @@ final class TrainingJob {
                 report.progress(result, pace, last);
                 if (!last && result.step() % spec.checkpointEvery() == 0) {
                     save(training, checkpoints);
-                } else if (storing != null && storing.isDone()) {
+                }
+                if (storing != null && storing.isDone()) {
                     awaitStored();
                 }
             }
@@ -287,9 +288,6 @@ final class TrainingJob {
                         return now;
                     },
                     tools.uploads());
-            if (storing.isDone()) {
-                awaitStored();
-            }
         }
 
         /** Waits for the checkpoint that is on its way, if any, and tells of it. */

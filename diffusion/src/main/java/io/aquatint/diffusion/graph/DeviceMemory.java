@@ -9,7 +9,7 @@ import java.lang.management.MemoryUsage;
 public final class DeviceMemory {
     private DeviceMemory() {}
 
-    /** Whether nobody, this process or another, has the half of it; not where CUDA does not tell. */
+    /** Whether this process and all others take no more than half of it; false where CUDA does not tell. */
     public static boolean halfIsFree(Device gpu) {
         JniUtils.emptyCudaCache(); // what nothing uses any more would count
         try {

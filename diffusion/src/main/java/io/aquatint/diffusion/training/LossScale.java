@@ -9,7 +9,7 @@ final class LossScale {
     private static final int GROWTH_INTERVAL = 2000;
 
     private final boolean dynamic;
-    private double factor = 1;
+    private double factor;
     private int goodSteps;
 
     private LossScale(boolean dynamic) {

@@ -104,7 +104,7 @@ public final class TrainingStep implements Reusable {
                 .map(name -> name.substring(0, name.indexOf('.')))
                 .collect(Collectors.toSet());
         model.keepOnly(components); // what is trained as a whole is not among them: its parameters take its room
-        TrainingStep step = kept.orElseGet(() -> compiled(model, graph, components, trainable, optimizer));
+        TrainingStep step = kept.orElseGet(() -> compiled(model, key, graph, components, trainable, optimizer));
         try {
             step.begin(model.use(), trainable, previous);
             return step;
@@ -116,6 +116,7 @@ public final class TrainingStep implements Reusable {
 
     private static TrainingStep compiled(
             StableDiffusion model,
+            Key key,
             Graph graph,
             Set<String> components,
             Trainable trainable,
@@ -131,6 +132,7 @@ public final class TrainingStep implements Reusable {
                     .forEach(encoder -> weights.put(encoder.component(), encoder.weights()));
             return new TrainingStep(
                     model,
+                    key,
                     manager,
                     graph,
                     Weights.joined(manager, weights),
@@ -178,11 +180,23 @@ public final class TrainingStep implements Reusable {
             OptimizerConfig config,
             Precision precision,
             @Nullable Double averageDecay) {
-        this(null, manager, graph, weights, parameters, config, precision, averageDecay);
+        this(
+                null,
+                key(graph, parameters.layout(), config, averageDecay),
+                manager,
+                graph,
+                weights,
+                parameters,
+                config,
+                precision,
+                averageDecay);
+        optimizer.reset(parameters.array(), this::zero);
     }
 
+    /** Where {@link #begin} has to follow. */
     private TrainingStep(
             @Nullable StableDiffusion home,
+            Key key,
             NDManager manager,
             Graph graph,
             Weights weights,
@@ -191,7 +205,7 @@ public final class TrainingStep implements Reusable {
             Precision precision,
             @Nullable Double averageDecay) {
         this.home = home;
-        this.key = key(graph, parameters.layout(), config, averageDecay);
+        this.key = key;
         this.manager = manager;
         this.weights = weights;
         this.parameters = parameters;
@@ -199,7 +213,6 @@ public final class TrainingStep implements Reusable {
         this.clear = CompiledGraph.compile(manager, clear());
         this.none = Weights.none(manager);
         this.optimizer = new OptimizerUpdate(manager, config, parameters.array(), averageDecay);
-        this.optimizer.reset(parameters.array(), this::zero);
         this.scale = precision == Precision.FP16 ? LossScale.dynamic() : LossScale.none();
         this.whole = new Recording(manager, this::whole);
         this.part = new Recording(manager, this::part);
