@@ -50,9 +50,11 @@ import picocli.CommandLine.Spec;
         description = "Everything once, in one process: pictures in as Kafka events, a trained model out.",
         footer = {
             "",
-            "Starts a Kafka broker, an S3 store and the four services, sends a dozen pictures of a mascot as an upload app would",
-            "(one of them twice, two of them damaged), and shows what happens until the base model has learned to draw it.",
-            "What it drew before, on the way and in the end is put side by side in one picture."
+            "Starts a Kafka broker, an S3 store and the four services, sends pictures of a",
+            "mascot as an upload app would (one of them twice, one cut short, one that claims",
+            "900 million pixels), and shows what happens until the base model has learned to",
+            "draw it. What it drew before, on the way and in the end is put side by side in",
+            "one picture."
         },
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {

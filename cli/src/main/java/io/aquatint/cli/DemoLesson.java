@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Objects;
 
 /**
- * What the demo teaches: a dozen pictures of a mascot and how they are trained on.
+ * What the demo teaches: pictures of a mascot and how they are trained on.
  *
  * @param overfit three pictures, ten times the learning rate, five times the steps: too much of everything
  */
