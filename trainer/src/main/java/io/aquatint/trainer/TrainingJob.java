@@ -23,7 +23,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -224,7 +223,7 @@ final class TrainingJob {
                 return train(training, checkpoints);
             } catch (RuntimeException | Error e) {
                 try {
-                    awaitStored();
+                    awaitStored(checkpoints);
                 } catch (RuntimeException suppressed) {
                     e.addSuppressed(suppressed);
                 }
@@ -256,7 +255,7 @@ final class TrainingJob {
                     save(training, checkpoints);
                 }
                 if (storing != null && storing.isDone()) {
-                    awaitStored();
+                    awaitStored(checkpoints);
                 }
             }
             return complete(newest(training, checkpoints));
@@ -268,30 +267,23 @@ final class TrainingJob {
 
         /** The checkpoint of this step, in the store. */
         private CheckpointSaved newest(FineTuning training, Checkpoints checkpoints) {
-            awaitStored();
+            awaitStored(checkpoints);
             if (saved == null || saved.step() != training.stepsDone()) {
                 save(training, checkpoints);
-                awaitStored();
+                awaitStored(checkpoints);
             }
             return Objects.requireNonNull(saved);
         }
 
         /** Writes a checkpoint, which is stored while the training goes on. */
         private void save(FineTuning training, Checkpoints checkpoints) {
-            awaitStored(); // its files are to be overwritten
+            awaitStored(checkpoints); // its files are to be overwritten
             Checkpoints.Written written = checkpoints.write(request.trainingId(), training, claimed.number(), loss);
-            Map<Integer, Double> scores = signals.scores(request.trainingId());
-            storing = CompletableFuture.supplyAsync(
-                    () -> {
-                        CheckpointSaved now = checkpoints.store(written);
-                        checkpoints.retain(spec.checkpointsKept(), scores);
-                        return now;
-                    },
-                    tools.uploads());
+            storing = CompletableFuture.supplyAsync(() -> checkpoints.store(written), tools.uploads());
         }
 
         /** Waits for the checkpoint that is on its way, if any, and tells of it. */
-        private void awaitStored() {
+        private void awaitStored(Checkpoints checkpoints) {
             CompletableFuture<CheckpointSaved> upload = storing;
             if (upload == null) {
                 return;
@@ -300,7 +292,8 @@ final class TrainingJob {
             CheckpointSaved now = result(upload);
             saved = now;
             tools.metrics().checkpointSaved();
-            report.saved(now);
+            report.saved(now); // by the current epoch: only that may delete what another could go on from
+            checkpoints.retain(spec.checkpointsKept(), signals.scores(request.trainingId()));
         }
 
         private static CheckpointSaved result(CompletableFuture<CheckpointSaved> upload) {

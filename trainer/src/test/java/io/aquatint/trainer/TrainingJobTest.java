@@ -19,6 +19,7 @@ import io.aquatint.runtime.store.Sha256;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 
@@ -133,6 +134,21 @@ class TrainingJobTest extends TrainingJobFixture {
         assertThat(types()).endsWith("checkpoint.saved", "training.completed");
         assertThat(memory.get(KEYS.result(place(1, 2), Method.LORA))).isEqualTo(second);
         assertThat(memory.get(KEYS.result(place(1, 4), Method.LORA))).isEqualTo(fourth);
+    }
+
+    @Test
+    void anEpochThatIsNotTheCurrentOneAnyMoreDeletesNothing() {
+        AtomicInteger checkpoints = new AtomicInteger();
+        uploads = task -> {
+            if (checkpoints.incrementAndGet() == 2) {
+                Epoch.claim(memory, KEYS, "another", NOON);
+            }
+            task.run();
+        };
+
+        assertThat(run(request(5))).isEqualTo(TrainingJob.End.STALE);
+
+        assertThat(memory.list(KEYS.epochs())).contains(KEYS.state(place(1, 2)));
     }
 
     private double steps() {
